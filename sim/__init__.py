@@ -1,0 +1,73 @@
+"""Simulate CAR T-cell trials: from a scenario file to a virtual trial beside the reported one.
+
+The names below are the public face. Each is imported when it is first used, so that ``import sim`` costs nothing
+and the parts that need no compiler, no data frames and no figures stay free of them.
+
+>>> import sim
+>>> sorted(sim.__all__)[:3]
+['Hybrid', 'Network', 'ODE']
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sim.models import list_models as list_models
+    from sim.network import Network as Network
+    from sim.network.simulation import ODE as ODE
+    from sim.network.simulation import SSA as SSA
+    from sim.network.simulation import Hybrid as Hybrid
+    from sim.network.simulation import simulate as simulate
+    from sim.trial.result import Result as Result
+    from sim.trial.result import open as open
+    from sim.trial.run import run as run
+    from sim.trial.scenario_io import list_scenarios as list_scenarios
+    from sim.trial.scenario_io import load as load
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ODE",
+    "SSA",
+    "Hybrid",
+    "Network",
+    "Result",
+    "__version__",
+    "list_models",
+    "list_scenarios",
+    "load",
+    "open",
+    "run",
+    "simulate",
+]
+
+# Public name -> the module that defines it.
+_HOME = {
+    "Hybrid": "sim.network.simulation",
+    "Network": "sim.network",
+    "ODE": "sim.network.simulation",
+    "Result": "sim.trial.result",
+    "SSA": "sim.network.simulation",
+    "list_models": "sim.models",
+    "list_scenarios": "sim.trial.scenario_io",
+    "load": "sim.trial.scenario_io",
+    "open": "sim.trial.result",
+    "run": "sim.trial.run",
+    "simulate": "sim.network.simulation",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first asked for (PEP 562)."""
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
