@@ -1,0 +1,1 @@
+"""Compiled kernels: the only room with numba code. Imports numpy and numba alone."""

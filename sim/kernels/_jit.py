@@ -1,0 +1,59 @@
+"""The one place that says how kernels are compiled, and why.
+
+``error_model="numpy"``
+    division by zero gives inf or NaN as in NumPy; with Python's model each division is a branch and nothing vectorises.
+``fastmath={"contract"}``
+    lets a multiply and an add become one instruction. The rest of fast math would let the compiler assume that NaN cannot
+    occur and so delete our checks for it.
+``nogil``
+    kernels run in a pool of threads.
+``boundscheck=False`` is numba's default; the second run of the tests with the compiler off checks the bounds.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+
+from sim.kernels import cache
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
+DISABLED = bool(numba.config.DISABLE_JIT) or os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+
+
+def jit(function: Function) -> Function:
+    """Compile a kernel function when it is first called, or load it from the folder of compiled code."""
+    if DISABLED:
+        return function
+    dispatcher = numba.njit(**OPTIONS)(function)
+    cache.attach(dispatcher, function)
+    return dispatcher  # type: ignore[no-any-return]
+
+
+def inline_jit(function: Function) -> Function:
+    """Compile a small function into each of its callers."""
+    if DISABLED:
+        return function
+    return numba.njit(inline="always", **OPTIONS)(function)  # type: ignore[no-any-return]
+
+
+def jit_as(signature: Any) -> Callable[[Function], Function]:
+    """Compile now for one signature.
+
+    A function that takes other compiled functions must state ``numba.types.FunctionType`` in its signature: passed plainly they
+    would be part of its type, and each new network would compile the whole driver again.
+    """
+
+    def decorate(function: Function) -> Function:
+        if DISABLED:
+            return function
+        dispatcher = numba.njit(**OPTIONS)(function)
+        cache.attach(dispatcher, function)
+        dispatcher.compile(signature)
+        dispatcher.disable_compile()
+        return dispatcher  # type: ignore[no-any-return]
+
+    return decorate

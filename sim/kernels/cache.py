@@ -1,0 +1,206 @@
+"""The folder of compiled code: keyed by what made it, private, sealed, and never in the way.
+
+Numba's own cache notices an edit in the file of a function, but not in the files that the function calls; it then returns
+the old machine code and with it the old answers. So compiled code lives in ``<user cache>/cartsim/<digest>``, where the digest
+covers every kernel source, the versions that take part in compiling, and the processor. A damaged entry fails its checksum and
+is compiled again; a folder that cannot be written (read-only or missing home) means compiling in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import sys
+import types
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import llvmlite.binding as llvm
+import numba
+import numpy as np
+import platformdirs
+from numba.core import caching
+
+CHECKSUM_BYTES = hashlib.sha256().digest_size
+ENVIRONMENT_VARIABLE = "CARTSIM_CACHE"
+
+
+@lru_cache(maxsize=1)
+def digest() -> str:
+    """Return the hexadecimal key of this version of the compiled code.
+
+    Returns
+    -------
+    str
+        First 16 digits of a SHA-256 over kernel sources, versions and processor.
+    """
+    content = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        content.update(path.name.encode())
+        content.update(path.read_bytes())
+    versions = (sys.version, numba.__version__, llvmlite.__version__, np.__version__, platform.machine())
+    processor = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
+    content.update(repr(versions + processor).encode())
+    return content.hexdigest()[:16]
+
+
+@lru_cache(maxsize=1)
+def folder() -> Path | None:
+    """Return the private folder of compiled code, made if absent; None where none can be written.
+
+    Returns
+    -------
+    Path or None
+        ``$CARTSIM_CACHE/<digest>`` or ``<user cache>/cartsim/<digest>``, mode 0700.
+    """
+    chosen = os.environ.get(ENVIRONMENT_VARIABLE)
+    try:
+        root = Path(chosen) if chosen else Path(platformdirs.user_cache_dir("cartsim", appauthor=False))
+        path = root / digest()
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        status = path.stat()
+        if hasattr(os, "getuid") and status.st_uid != os.getuid():
+            return None  # somebody else's folder could hand us somebody else's machine code
+        path.chmod(0o700)
+        probe = path / f".probe-{os.getpid()}"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except (OSError, RuntimeError):
+        return None
+    return path
+
+
+def is_cold() -> bool:
+    """Tell whether this digest has never compiled anything (the first run waits for the compiler)."""
+    path = folder()
+    return path is None or not any(path.rglob("*.nbi"))
+
+
+class SealedFile(caching.IndexDataCacheFile):  # type: ignore[misc]  # numba has no type information
+    """Index and data files that end with a checksum of what stands before it."""
+
+    @staticmethod
+    def _sealed(content: bytes) -> bytes:
+        return content + hashlib.sha256(content).digest()
+
+    @staticmethod
+    def _opened(path: str) -> bytes | None:
+        try:
+            content = Path(path).read_bytes()
+        except OSError:
+            return None
+        body, seal = content[:-CHECKSUM_BYTES], content[-CHECKSUM_BYTES:]
+        return body if hashlib.sha256(body).digest() == seal else None
+
+    def _load_index(self) -> dict[Any, str]:
+        body = self._opened(self._index_path)
+        if body is None:
+            return {}
+        version, stamp, overloads = caching.pickle.loads(body)
+        fresh = version == self._version and stamp == self._source_stamp
+        return dict(overloads) if fresh else {}
+
+    def _save_index(self, overloads: dict[Any, str]) -> None:
+        body = self._dump((self._version, self._source_stamp, overloads))
+        with self._open_for_write(self._index_path) as file:
+            file.write(self._sealed(body))
+
+    def _load_data(self, name: str) -> Any:
+        body = self._opened(self._data_path(name))
+        if body is None:
+            raise FileNotFoundError(name)  # numba then compiles and writes it anew
+        return caching.pickle.loads(body)
+
+    def _save_data(self, name: str, data: Any) -> None:
+        with self._open_for_write(self._data_path(name)) as file:
+            file.write(self._sealed(self._dump(data)))
+
+
+class SealedCache(caching.FunctionCache):  # type: ignore[misc]  # numba has no type information
+    """Numba's cache of one function, on sealed files; trouble with a file means compiling, never a crash."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        plain = self._cache_file
+        self._cache_file = SealedFile.__new__(SealedFile)
+        self._cache_file.__dict__.update(plain.__dict__)
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:
+            self._purge()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        try:
+            super().save_overload(sig, data)
+        except OSError:
+            pass  # a full or vanished disk costs the next process a compilation, nothing else
+
+    def _purge(self) -> None:
+        for path in Path(self._cache_path).glob(f"{self._impl.filename_base}.*"):
+            path.unlink(missing_ok=True)
+
+
+def attach(dispatcher: Any, function: Callable[..., Any]) -> None:
+    """Give a numba dispatcher the sealed cache in our folder; without a folder it compiles in memory.
+
+    Parameters
+    ----------
+    dispatcher : numba dispatcher
+        Made by ``numba.njit`` without ``cache=True``.
+    function : callable
+        The Python function that it compiles; its file must exist.
+    """
+    path = folder()
+    if path is None or not Path(function.__code__.co_filename).exists():
+        return
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(path)
+    try:
+        dispatcher._cache = SealedCache(function)
+    except (OSError, RuntimeError):
+        return
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+def load_generated(source: str) -> types.ModuleType:
+    """Return the module of a generated source text, kept beside the compiled code.
+
+    The text that is run is the one given, never what lies on disk; the file only gives numba a stamp and a reader something to
+    open. It is written when it is absent or differs.
+
+    Parameters
+    ----------
+    source : str
+        Python source, made by the code generator from parsed expressions.
+
+    Returns
+    -------
+    module
+        With the functions of the source.
+    """
+    name = "generated_" + hashlib.sha256(source.encode()).hexdigest()[:24]
+    path = folder()
+    file_name = f"<{name}>"
+    if path is not None:
+        file = path / "generated" / f"{name}.py"
+        try:
+            file.parent.mkdir(mode=0o700, exist_ok=True)
+            if not file.exists() or file.read_text() != source:
+                temporary = file.with_suffix(f".{os.getpid()}.tmp")
+                temporary.write_text(source)
+                temporary.replace(file)
+            file_name = str(file)
+        except OSError:
+            pass
+    module = types.ModuleType(name)
+    module.__file__ = file_name
+    exec(compile(source, file_name, "exec"), module.__dict__)
+    return module

@@ -1,0 +1,35 @@
+"""Status codes of a row: failure is data. Every kernel returns one; names and sentences are for people."""
+
+OK = 0
+STEP_TOO_SMALL = 1
+MAX_STEPS = 2
+EVENT_BUDGET = 3
+NON_FINITE = 4
+NEGATIVE_PROPENSITY = 5
+CAPACITY = 6
+WALL_TIME = 7
+INVALID_EVENT = 8
+
+NAMES = (
+    "ok",
+    "step_too_small",
+    "max_steps",
+    "event_budget",
+    "non_finite",
+    "negative_propensity",
+    "capacity",
+    "wall_time",
+    "invalid_event",
+)
+
+SENTENCES = (
+    "finished",
+    "the step became too small for the clock; look for a rate that grows without bound, or loosen rtol",
+    "the cap on steps was reached; raise max_steps or loosen rtol",
+    "the cap on events was reached; raise max_events or use kernel hybrid",
+    "a value became NaN or infinite; look at the parameters of this row",
+    "a reaction that changes counts had a negative rate; rewrite it as two reactions",
+    "the carrying capacity of the arrays was reached; raise it",
+    "the time allowed for the run was used up; the same command resumes",
+    "an event gave a negative amount or a survival outside 0 to 1; look at its expressions",
+)
