@@ -1,0 +1,112 @@
+# One command from a bare machine (Python >= 3.11 and make) to a result. `make help` lists the commands.
+# Everything is installed in .venv, from requirements.lock with hashes; nothing outside this folder is touched.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+# Settings of the caller's shell that would mix foreign packages into the environment.
+unexport PYTHONPATH PYTHONHOME PIP_REQUIRE_VIRTUALENV PIP_USER PIP_TARGET PIP_PREFIX VIRTUAL_ENV
+
+SCENARIO ?= fry2018-cd22
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+STAMP := $(VENV)/.cartsim-ready
+SAY = @printf '==> %s\n'
+
+# An environment does not survive a move of its folder: the stamp holds the place where it was made.
+ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
+$(STAMP): remake
+endif
+
+# A Python of 3.11 or newer that can make environments; PYTHON=/path/to/python asks for a certain one.
+define FIND_PYTHON
+for p in $${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do \
+  command -v "$$p" >/dev/null 2>&1 || continue; \
+  "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 || continue; \
+  if "$$p" -c 'import venv, ensurepip' >/dev/null 2>&1; then found=$$p; break; fi; \
+  bare=$$p; \
+done; \
+if [ -z "$$found" ] && [ -n "$$bare" ]; then \
+  echo "error: $$bare cannot make environments; it lacks the venv and ensurepip modules; install them (Debian, Ubuntu: python3-venv)" >&2; exit 1; \
+elif [ -z "$$found" ]; then \
+  echo "error: no Python >= 3.11 found; one is needed; install it, or name it: make PYTHON=/path/to/python" >&2; exit 1; \
+fi
+endef
+
+.PHONY: help
+help:  ## show this list
+	@echo "cartsim: virtual trials of CAR T-cell therapy. Commands:"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1 | \2/p' Makefile | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
+
+.PHONY: demo
+demo: $(STAMP)  ## simulate a trial and show it beside what was reported (SCENARIO=name for another)
+	$(SAY) "Running: cartsim run $(SCENARIO)"
+	@$(BIN)/cartsim run $(SCENARIO)
+
+.PHONY: test
+test: $(STAMP)  ## run the tests, without the slow ones
+	$(SAY) "Running the tests (make slow runs the long ones)"
+	@$(PY) -m pytest -m "not slow" $(ARGS)
+
+.PHONY: slow
+slow: $(STAMP)  ## run the long statistical tests
+	$(SAY) "Running the slow tests on all cores"
+	@$(PY) -m pytest -m slow -n auto $(ARGS)
+
+.PHONY: lint
+lint: $(STAMP)  ## check style, types and layers
+	$(SAY) "Checking style"
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	$(SAY) "Checking types"
+	@$(PY) -m mypy
+	$(SAY) "Checking layers"
+	@$(BIN)/lint-imports
+
+.PHONY: format
+format: $(STAMP)  ## put the code into the common format
+	@$(PY) -m ruff check --fix-only --quiet .
+	@$(PY) -m ruff format .
+
+.PHONY: setup
+setup: $(STAMP)  ## only make or update .venv
+	$(SAY) "$(VENV) is ready"
+
+.PHONY: lock
+lock: $(STAMP)  ## remake requirements.lock from pyproject.toml, all versions as new as can be
+	$(SAY) "Resolving all dependencies anew"
+	@$(PY) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --extra test --extra dev --custom-compile-command "make lock" \
+	  pyproject.toml --output-file requirements.lock
+	$(SAY) "requirements.lock is new; run make test before you commit it"
+
+.PHONY: wheel
+wheel: $(STAMP)  ## build the wheel into dist/
+	$(SAY) "Building the wheel"
+	@$(PY) -m build --wheel --no-isolation --outdir dist .
+
+.PHONY: clean
+clean:  ## remove .venv, build products and caches; runs/ stays
+	$(SAY) "Removing $(VENV), dist and caches"
+	@rm -rf $(VENV) dist build .coverage htmlcov .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find sim calibration tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+# Without a stamp from this very place the environment is made from nothing: a half-made one is not mended.
+.PHONY: remake
+remake: ;
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(FIND_PYTHON); \
+	if [ "$$(cat $(STAMP) 2>/dev/null)" = "$(CURDIR)" ] && $(PY) -c 'import pip' 2>/dev/null; then \
+	  echo "==> Updating $(VENV): requirements.lock or pyproject.toml has changed"; \
+	else \
+	  echo "==> Making $(VENV) with $$("$$found" --version)"; \
+	  "$$found" -m venv --clear $(VENV) || exit 1; \
+	fi
+	@rm -f $(STAMP)
+	$(SAY) "Installing the locked dependencies (a few hundred MB the first time)"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock
+	$(SAY) "Installing cartsim from this folder"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@printf '%s\n' "$(CURDIR)" > $(STAMP)
