@@ -1,0 +1,1 @@
+"""From a scenario to a virtual trial: patients, regimen, observation, outcomes and results."""
