@@ -1,0 +1,311 @@
+"""Kaplan-Meier curves with bands, medians, milestones and restricted means, and the log-rank test.
+
+Arrays in, frozen dataclasses out; no data frames. Ties: see `sim.trial.estimates`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import ndtri
+
+from sim.trial.estimates import (
+    Estimate,
+    Floats,
+    Ints,
+    check_level,
+    checked_times,
+    hazard_variance,
+    risk_table,
+    step_value,
+)
+
+__all__ = ["Band", "LogRank", "SurvivalCurve", "kaplan_meier", "logrank"]
+
+Band = Literal["log-log", "log", "plain"]
+
+# Two values of a curve closer than this are one horizontal piece (the tolerance of R's quantile.survfit).
+_FLAT = float(np.sqrt(np.finfo(np.float64).eps))
+
+
+class LogRank(NamedTuple):
+    """The two-sided log-rank test of two groups.
+
+    Attributes
+    ----------
+    statistic : float
+        Standardised difference, normal with mean 0 and variance 1 when both groups have one law.
+    p_value : float
+        Two-sided.
+    """
+
+    statistic: float
+    p_value: float
+
+
+@dataclass(frozen=True, eq=False)
+class SurvivalCurve:
+    r"""A Kaplan-Meier estimate with its pointwise band.
+
+    Attributes
+    ----------
+    time : ndarray, shape (m,)
+        Distinct times at which somebody had the event or was censored, increasing, in the unit of the input.
+    at_risk, events, censored : ndarray of int, shape (m,)
+        Patients at risk just before each time, and what happened to them at it.
+    survival, variance, lower, upper : ndarray, shape (m,)
+        S, its Greenwood variance and the band just after each time.
+    size : int
+        Patients.
+    level : float
+        Confidence level of the band.
+    """
+
+    time: Floats
+    at_risk: Ints
+    events: Ints
+    censored: Ints
+    survival: Floats
+    variance: Floats
+    lower: Floats
+    upper: Floats
+    size: int
+    level: float
+
+    def at(self, times: ArrayLike) -> Floats:
+        """Return S at ``times``: 1 before the first, NaN after the last follow-up unless S is 0 there."""
+        return step_value(self.time, self.survival, times, before=1.0, after=self._beyond)
+
+    def milestone(self, time: float) -> Estimate:
+        """Return the probability to be free of the event at ``time``, with the band there."""
+        return Estimate(
+            float(self.at(time)),
+            float(step_value(self.time, self.lower, time, before=1.0, after=self._beyond)),
+            float(step_value(self.time, self.upper, time, before=1.0, after=self._beyond)),
+        )
+
+    def number_at_risk(self, times: ArrayLike) -> Ints:
+        """Return how many patients are still followed and free of the event just before each of ``times``."""
+        start = np.searchsorted(self.time, np.asarray(times, dtype=np.float64), side="left")
+        return np.append(self.at_risk, 0)[start].astype(np.int64)
+
+    def quantile(self, probability: float = 0.5) -> Estimate:
+        """Return the time by which a share ``probability`` had the event, with its interval.
+
+        The value is the first time at which S <= 1 - probability; where S equals it over a piece of time, the
+        middle of the piece. The interval (Brookmeyer and Crowley) holds the times at which the band
+        contains 1 - probability.
+
+        Raises
+        ------
+        ValueError
+            If ``probability`` is not strictly between 0 and 1.
+
+        References
+        ----------
+        Brookmeyer R, Crowley J (1982). Biometrics 38:29-41. doi:10.2307/2530286
+
+        Examples
+        --------
+        >>> kaplan_meier([1, 2, 3, 4, 5], [1, 1, 1, 1, 1]).quantile(0.5).value
+        3.0
+        """
+        if not 0.0 < probability < 1.0:
+            raise ValueError(f"probability: {probability}; strictly between 0 and 1; give 0.5 for the median")
+        level = 1.0 - probability
+        return Estimate(
+            _crossing(self.time, self.survival, level),
+            _crossing(self.time, self.lower, level),
+            _crossing(self.time, self.upper, level),
+        )
+
+    def median(self) -> Estimate:
+        """Return the median with its interval; NaN for what the curve does not reach."""
+        return self.quantile(0.5)
+
+    def restricted_mean(self, until: float) -> Estimate:
+        r"""Return the mean time free of the event within ``[0, until]``: the area under the curve.
+
+        With A(t) the area from t to ``until`` the variance is
+        :math:`\sum_{t_i \le \tau} A(t_i)^2 d_i / (n_i (n_i - d_i))`; the interval is the normal one.
+
+        Raises
+        ------
+        ValueError
+            If ``until`` is not positive, or lies beyond the follow-up while the curve is above 0.
+
+        References
+        ----------
+        Royston P, Parmar MKB (2013). BMC Medical Research Methodology 13:152. doi:10.1186/1471-2288-13-152
+
+        Examples
+        --------
+        >>> kaplan_meier([1, 2, 3], [1, 1, 1]).restricted_mean(3).value
+        2.0
+        """
+        if not until > 0.0:
+            raise ValueError(f"until: {until}; a positive time; give the end of the window")
+        if np.isnan(self.at(until)):
+            raise ValueError(
+                f"until: {until}; within the follow-up, which ends at {self.time[-1]:g}; give less"
+            )
+        inside = (self.time < until) & (self.time > 0.0)
+        at_zero = float(self.at(0.0))
+        edges = np.concatenate(([0.0], self.time[inside], [until]))
+        heights = np.concatenate(([at_zero], self.survival[inside]))
+        pieces = heights * np.diff(edges)
+        area = float(pieces.sum())
+        # An event at or before time 0 scales the whole curve, so the area behind it is all of it.
+        behind = np.concatenate(
+            (np.full(np.count_nonzero(self.time <= 0.0), area), np.cumsum(pieces[::-1])[::-1][1:])
+        )
+        used = self.time < until
+        variance = float(np.sum(behind**2 * hazard_variance(self.at_risk[used], self.events[used])))
+        half = float(ndtri(0.5 + 0.5 * self.level)) * variance**0.5
+        return Estimate(area, area - half, area + half)
+
+    @property
+    def _beyond(self) -> float:
+        """Value after the last time: known only when everybody had the event."""
+        return 0.0 if self.survival[-1] == 0.0 else float("nan")
+
+
+def kaplan_meier(
+    time: ArrayLike, event: ArrayLike, *, level: float = 0.95, band: Band = "log-log"
+) -> SurvivalCurve:
+    r"""Estimate a survival curve from times and whether they are events.
+
+    .. math:: S(t) = \prod_{t_i \le t} (1 - d_i/n_i), \quad
+              \operatorname{var} S(t) = S(t)^2 \sum_{t_i \le t} \frac{d_i}{n_i (n_i - d_i)}
+
+    Parameters
+    ----------
+    time : array_like, shape (n,)
+        Time of the event or of the end of follow-up, finite, in any unit.
+    event : array_like of bool, shape (n,)
+        True for an event, False for a censored time.
+    level : float
+        Confidence level of the pointwise band, strictly between 0 and 1.
+    band : {"log-log", "log", "plain"}
+        Scale on which the normal interval is taken: log(-log S), log S or S itself.
+
+    Returns
+    -------
+    SurvivalCurve
+
+    Raises
+    ------
+    ValueError
+        If there is no patient, the lengths differ or a time is not finite.
+
+    Notes
+    -----
+    Where S has come to 0 no scale has an interval; the lower end is 0 there and the upper end stays where
+    it was.
+
+    References
+    ----------
+    Kaplan EL, Meier P (1958). J Am Stat Assoc 53:457-481. doi:10.1080/01621459.1958.10501452
+
+    Examples
+    --------
+    >>> curve = kaplan_meier([6, 6, 6, 7, 10], [1, 1, 0, 1, 0])
+    >>> curve.survival.round(3).tolist(), curve.at_risk.tolist()
+    ([0.6, 0.3, 0.3], [5, 2, 1])
+    """
+    times, codes = checked_times(time, np.asarray(event).astype(bool))
+    check_level(level)
+    distinct, at_risk, counts = risk_table(times, codes, 1)
+    events = counts[1]
+    survival = np.cumprod(1.0 - events / at_risk)
+    survival[at_risk == events] = 0.0
+    log_variance = np.cumsum(hazard_variance(at_risk, events))
+    lower, upper = _survival_band(survival, log_variance, level, band)
+    return SurvivalCurve(
+        time=distinct,
+        at_risk=at_risk,
+        events=events,
+        censored=counts[0],
+        survival=survival,
+        variance=survival**2 * log_variance,
+        lower=lower,
+        upper=upper,
+        size=len(times),
+        level=level,
+    )
+
+
+def logrank(time_a: ArrayLike, event_a: ArrayLike, time_b: ArrayLike, event_b: ArrayLike) -> LogRank:
+    """Test whether two groups share one survival law.
+
+    Parameters
+    ----------
+    time_a, time_b : array_like
+        Times of the events or ends of follow-up of each group.
+    event_a, event_b : array_like of bool
+        Whether each time is an event.
+
+    Returns
+    -------
+    LogRank
+        Statistic below 0 when group a has fewer events than expected.
+
+    References
+    ----------
+    Mantel N (1966). Cancer Chemotherapy Reports 50:163-170.
+
+    Examples
+    --------
+    >>> logrank([1, 2, 3], [1, 1, 1], [1, 2, 3], [1, 1, 1]).p_value
+    1.0
+    """
+    # SciPy's statistics take half a second to import, and only this function needs them.
+    from scipy.stats import CensoredData
+    from scipy.stats import logrank as scipy_logrank
+
+    groups = []
+    for time, event in ((time_a, event_a), (time_b, event_b)):
+        times, codes = checked_times(time, np.asarray(event).astype(bool))
+        groups.append(CensoredData(uncensored=times[codes == 1], right=times[codes == 0]))
+    found = scipy_logrank(groups[0], groups[1])
+    return LogRank(float(found.statistic), float(found.pvalue))
+
+
+def _survival_band(survival: Floats, log_variance: Floats, level: float, band: Band) -> tuple[Floats, Floats]:
+    """Pointwise interval of S from the variance of log S, on the chosen scale."""
+    z = float(ndtri(0.5 + 0.5 * level))
+    error = np.sqrt(log_variance)
+    lower = survival.copy()
+    upper = survival.copy()
+    inner = (survival > 0.0) & (survival < 1.0)
+    s, e = survival[inner], error[inner]
+    if band == "plain":
+        lower[inner], upper[inner] = s - z * s * e, s + z * s * e
+    elif band == "log":
+        lower[inner], upper[inner] = s * np.exp(-z * e), s * np.exp(z * e)
+    elif band == "log-log":
+        spread = np.exp(z * e / np.abs(np.log(s)))
+        lower[inner], upper[inner] = s**spread, s ** (1.0 / spread)
+    else:
+        raise ValueError(f"band: {band!r}; log-log, log or plain; give one of them")
+    lower, upper = np.clip(lower, 0.0, 1.0), np.clip(upper, 0.0, 1.0)
+    gone = survival == 0.0
+    if gone[-1]:
+        upper[-1] = upper[-2] if len(upper) > 1 else 1.0
+    return lower, upper
+
+
+def _crossing(time: Floats, curve: Floats, level: float) -> float:
+    """First time at which a falling curve is at or below ``level``; the middle of a piece that lies on it."""
+    below = np.flatnonzero(curve <= level + _FLAT)
+    if len(below) == 0:
+        return float("nan")
+    first = below[0]
+    if curve[first] < level - _FLAT:
+        return float(time[first])
+    further = np.flatnonzero(curve < level - _FLAT)
+    end = time[further[0]] if len(further) else time[-1]
+    return float(0.5 * (time[first] + end))
