@@ -105,8 +105,8 @@ $(STAMP): requirements.lock pyproject.toml
 	  "$$found" -m venv --clear $(VENV) || exit 1; \
 	fi
 	@rm -f $(STAMP)
-	$(SAY) "Installing the locked dependencies (a few hundred MB the first time)"
-	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock
+	$(SAY) "Installing the locked dependencies (a minute or two the first time)"
+	@$(PY) -m pip install -qq --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock
 	$(SAY) "Installing cartsim from this folder"
-	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(PY) -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@printf '%s\n' "$(CURDIR)" > $(STAMP)
