@@ -1,0 +1,1 @@
+"""Reaction networks: species, parameters, reactions and events as data."""
