@@ -19,18 +19,19 @@ ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
 $(STAMP): remake
 endif
 
-# A Python of 3.11 or newer that can make environments; PYTHON=/path/to/python asks for a certain one.
+# A Python that can make environments and that all locked packages are built for (3.11 to 3.14);
+# PYTHON=/path/to/python asks for a certain one.
 define FIND_PYTHON
 for p in $${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do \
   command -v "$$p" >/dev/null 2>&1 || continue; \
-  "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 || continue; \
+  "$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' >/dev/null 2>&1 || continue; \
   if "$$p" -c 'import venv, ensurepip' >/dev/null 2>&1; then found=$$p; break; fi; \
   bare=$$p; \
 done; \
 if [ -z "$$found" ] && [ -n "$$bare" ]; then \
   echo "error: $$bare cannot make environments; it lacks the venv and ensurepip modules; install them (Debian, Ubuntu: python3-venv)" >&2; exit 1; \
 elif [ -z "$$found" ]; then \
-  echo "error: no Python >= 3.11 found; one is needed; install it, or name it: make PYTHON=/path/to/python" >&2; exit 1; \
+  echo "error: no Python from 3.11 to 3.14 found; the locked packages need one; install it, or name it: make PYTHON=/path/to/python" >&2; exit 1; \
 fi
 endef
 
