@@ -1,0 +1,1 @@
+"""The biology as data: antigen grid and recognition, and the leukaemia network built from them."""
