@@ -71,9 +71,9 @@ _HINTS = {
 }
 
 
-def is_name(text: str) -> bool:
+def is_name(text: object) -> bool:
     """Tell whether `text` can name a species, parameter or definition."""
-    return _NAME.fullmatch(text) is not None
+    return isinstance(text, str) and _NAME.fullmatch(text) is not None
 
 
 @dataclass
