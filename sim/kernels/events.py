@@ -1,0 +1,123 @@
+"""Events of a network: what fires when, and what it does. Shared by all kernels.
+
+An event is either timed (``event_time``) or triggered (its condition changes from false to true). Order at one moment: the events
+are visited in the order of declaration, each seeing the state that the last one left; visiting is repeated until nothing fires.
+A trigger does not fire at the start of a run, and an event whose ``if_`` is false when its moment comes is passed over.
+
+Within one event all values are computed from the state before it, then survival, setting and adding happen in this order.
+Counts in a stochastic run survive binomially and amounts are rounded to whole cells.
+"""
+
+import math
+
+from sim.kernels._jit import jit
+from sim.kernels.samplers import binomial
+from sim.kernels.status import EVENT_BUDGET, INVALID_EVENT, OK
+from sim.kernels.structure import ADD, EFFECT_BEGIN, EFFECT_END, HAS_IF, SET, STOP, SURVIVE, TIMED
+
+STOPPED = -1
+"""Not a failure: an event with ``stop`` fired; the state is held from then on."""
+
+
+@jit
+def apply(event, t, x, structure, effects, work, stochastic, stream):
+    """Apply the effects of one event to `x`; return OK or INVALID_EVENT."""
+    effects(event, t, x, work.p, work.a, work.effect)
+    table = structure.effect
+    for k in range(structure.event[event, EFFECT_BEGIN], structure.event[event, EFFECT_END]):
+        s, operation, value = table[k, 0], table[k, 1], work.effect[k]
+        whole = stochastic and structure.is_count[s] == 1
+        if operation == SURVIVE:
+            if not (value >= 0.0 and value <= 1.0):
+                return INVALID_EVENT
+            x[s] = binomial(stream, math.floor(x[s] + 0.5), value) if whole else x[s] * value
+        elif operation == SET:
+            x[s] = math.floor(value + 0.5) if whole else value
+        elif operation == ADD:
+            x[s] += math.floor(value + 0.5) if whole else value
+        if not abs(x[s]) < math.inf:
+            return INVALID_EVENT
+        if structure.is_count[s] == 1 and x[s] < 0.0:
+            return INVALID_EVENT
+    return OK
+
+
+@jit
+def start(t, x, structure, event_times, conditions, work, fired):
+    """Evaluate times and conditions at the start of a row; return OK or INVALID_EVENT (a time that is not a number)."""
+    events = structure.event.shape[0]
+    if events == 0:
+        return OK
+    event_times(t, x, work.p, work.a, work.event_time)
+    conditions(t, x, work.p, work.a, work.condition_before)
+    for k in range(events):
+        fired[k] = math.nan
+        if structure.event[k, TIMED] == 0:
+            work.event_time[k] = math.inf
+        elif work.event_time[k] != work.event_time[k]:
+            return INVALID_EVENT
+        elif work.event_time[k] < t:
+            work.event_time[k] = math.inf  # its moment was before the run
+    return OK
+
+
+@jit
+def next_time(structure, work):
+    """Return the time of the next timed event, inf without one."""
+    earliest = math.inf
+    for k in range(structure.event.shape[0]):
+        earliest = min(earliest, work.event_time[k])
+    return earliest
+
+
+@jit
+def rising(structure, work):
+    """Tell whether a trigger is true in work.condition and was false in work.condition_before."""
+    for k in range(structure.event.shape[0]):
+        if structure.event[k, TIMED] == 0 and work.condition[k] > 0.5 and work.condition_before[k] < 0.5:
+            return True
+    return False
+
+
+@jit
+def has_triggers(structure):
+    """Tell whether any event waits for a condition."""
+    for k in range(structure.event.shape[0]):
+        if structure.event[k, TIMED] == 0:
+            return True
+    return False
+
+
+@jit
+def settle(t, x, structure, conditions, effects, work, fired, stochastic, stream, budget):
+    """Fire all that is due at `t`; return (OK, STOPPED or a failure, number fired)."""
+    table = structure.event
+    events = table.shape[0]
+    number = 0
+    again = events > 0
+    while again:
+        again = False
+        for k in range(events):
+            conditions(t, x, work.p, work.a, work.condition)
+            due = False
+            if table[k, TIMED] == 1:
+                if work.event_time[k] <= t:
+                    due = True
+                    work.event_time[k] = math.inf
+            else:
+                due = work.condition[k] > 0.5 and work.condition_before[k] < 0.5
+                work.condition_before[k] = work.condition[k]
+            if not due or (table[k, HAS_IF] == 1 and work.condition[events + k] < 0.5):
+                continue
+            number += 1
+            if number > budget:
+                return EVENT_BUDGET, number
+            outcome = apply(k, t, x, structure, effects, work, stochastic, stream)
+            if outcome != OK:
+                return outcome, number
+            if fired[k] != fired[k]:
+                fired[k] = t
+            if table[k, STOP] == 1:
+                return STOPPED, number
+            again = True
+    return OK, number

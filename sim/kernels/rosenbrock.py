@@ -1,0 +1,314 @@
+"""One step of Rodas4, a stiffly accurate Rosenbrock method of order 4(3), for a network.
+
+Six stages share one sparse factorisation of ``1/(gamma h) - J``; each costs one right-hand side and one pair of triangular
+solves. The method is L-stable, so fast cytokines do not limit the step, and its third-order dense output serves save times
+and crossings.
+
+Reference: Hairer and Wanner, Solving Ordinary Differential Equations II, 2nd ed. (1996), section IV.10, method RODAS.
+Assumes a smooth right-hand side within the step. On failure the error is not finite; nothing else is promised.
+
+======== =================================== ===============================
+symbol   name                                shape
+======== =================================== ===============================
+x        state, then 1 for "no reactant"     (n_species + 1,)
+p, a     parameters, values made of them     (n_parameters,), (n_static,)
+d        named sums of the state             (n_definitions,)
+values   hazards h, then derivatives g       (n_hazards + n_derivatives,)
+u        stages                              (6, n_species + n_definitions)
+======== =================================== ===============================
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from sim.kernels._jit import jit
+from sim.kernels.structure import (
+    CHANGE_BEGIN,
+    CHANGE_END,
+    DIAGONAL,
+    ELIMINATION_BEGIN,
+    ELIMINATION_END,
+    FACTOR,
+    HAZARD,
+    MULTIPLIER,
+    PLACE,
+    REACTION,
+    ROW,
+    SLOT,
+    SOURCE,
+    UNKNOWN,
+    UPDATE_BEGIN,
+    UPDATE_END,
+    UPPER_BEGIN,
+    UPPER_END,
+    FloatArray,
+)
+
+GAMMA = 0.25
+A21 = 1.544
+A31, A32 = 0.9466785280815826, 0.2557011698983284
+A41, A42, A43 = 3.314825187068521, 2.896124015972201, 0.9986419139977817
+A51, A52, A53, A54 = 1.221224509226641, 6.019134481288629, 12.53708332932087, -0.6878860361058950
+C21 = -5.6688
+C31, C32 = -2.430093356833875, -0.2063599157091915
+C41, C42, C43 = -0.1073529058151375, -9.594562251023355, -20.47028614809616
+C51, C52, C53, C54 = 7.496443313967647, -10.24680431464352, -33.99990352819905, 11.70890893206160
+C61, C62, C63, C64, C65 = (
+    8.083246795921522,
+    -7.981132988064893,
+    -31.52159432874371,
+    16.31930543123136,
+    -6.058818238834054,
+)
+TIME2, TIME3, TIME4 = 0.386, 0.21, 0.63  # stage times; stages 5 and 6 stand at the end of the step
+SLOPE1, SLOPE2, SLOPE3, SLOPE4 = 0.25, -0.1043, 0.1035, -0.0362  # weights of the partial derivative by time
+D21, D22, D23, D24, D25 = (
+    10.12623508344586,
+    -7.487995877610167,
+    -34.80091861555747,
+    -7.992771707568823,
+    1.025137723295662,
+)
+D31, D32, D33, D34, D35 = (
+    -0.6762803392801253,
+    6.087714651680015,
+    16.43084320892478,
+    24.76722511418386,
+    -6.594389125716872,
+)
+
+SAFETY, SHRINK_MOST, GROW_MOST = 0.9, 0.2, 6.0
+
+
+class Work(NamedTuple):
+    """Arrays of one worker, allocated once."""
+
+    x: FloatArray
+    x_new: FloatArray
+    probe: FloatArray
+    spare: FloatArray
+    p: FloatArray
+    a: FloatArray
+    d: FloatArray
+    values: FloatArray
+    slope: FloatArray
+    jacobian: FloatArray
+    factors: FloatArray
+    u: FloatArray
+    dense: FloatArray
+    partial_time: FloatArray
+    mask: FloatArray
+    event_time: FloatArray
+    condition: FloatArray
+    condition_before: FloatArray
+    effect: FloatArray
+
+
+@jit
+def allocate(structure):
+    """Return the work arrays of a network."""
+    n, sums = structure.n_species, structure.n_definitions
+    unknowns, reactions, events = n + sums, structure.reaction.shape[0], structure.event.shape[0]
+    state = np.ones((4, n + 1))
+    return Work(
+        state[0],
+        state[1],
+        state[2],
+        state[3],
+        np.zeros(structure.n_parameters),
+        np.zeros(structure.n_static),
+        np.zeros(sums),
+        np.zeros(structure.n_hazards + structure.n_derivatives),
+        np.zeros(n),
+        np.zeros(structure.n_slots),
+        np.zeros(structure.n_slots),
+        np.zeros((6, unknowns)),
+        np.zeros((2, n)),
+        np.zeros(unknowns),
+        np.ones(reactions),
+        np.zeros(events),
+        np.zeros(2 * events),
+        np.zeros(2 * events),
+        np.zeros(structure.effect.shape[0]),
+    )
+
+
+@jit
+def drift(t, x, p, a, d, values, mask, structure, hazards, slope):
+    """Write dx/dt into `slope`: the sum over reactions of change * mask * hazard * reactant."""
+    hazards(t, x, p, a, d, values)
+    for i in range(structure.n_species):
+        slope[i] = 0.0
+    reaction = structure.reaction
+    for r in range(reaction.shape[0]):
+        rate = mask[r] * values[reaction[r, HAZARD]] * x[reaction[r, FACTOR]]
+        for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
+            slope[structure.change_species[k]] += structure.change_amount[k] * rate
+
+
+@jit
+def linearise(t, x, p, a, d, values, mask, structure, derivatives, jacobian, partial_time):
+    """Write minus the bordered Jacobian into its slots and the partial derivatives by time into `partial_time`."""
+    derivatives(t, x, p, a, d, values[structure.n_hazards :])
+    for s in range(jacobian.shape[0]):
+        jacobian[s] = 0.0
+    for k in range(structure.unit_slots.shape[0]):
+        jacobian[structure.unit_slots[k]] = 1.0
+    table = structure.assembly
+    for k in range(table.shape[0]):
+        jacobian[table[k, PLACE]] += (
+            structure.assembly_coefficient[k]
+            * values[table[k, SOURCE]]
+            * x[table[k, MULTIPLIER]]
+            * mask[table[k, REACTION]]
+        )
+    for i in range(partial_time.shape[0]):
+        partial_time[i] = 0.0
+    table = structure.time_terms
+    for k in range(table.shape[0]):
+        partial_time[table[k, PLACE]] += (
+            structure.time_coefficient[k]
+            * values[table[k, SOURCE]]
+            * x[table[k, MULTIPLIER]]
+            * mask[table[k, REACTION]]
+        )
+
+
+@jit
+def factorise(shift, jacobian, structure, factors):
+    """Factorise ``shift + jacobian`` (shift on the diagonal of the species); reciprocal pivots stay in the diagonal slots."""
+    for s in range(jacobian.shape[0]):
+        factors[s] = jacobian[s]
+    for i in range(structure.n_species):
+        factors[structure.diagonal[i]] += shift
+    pivot, elimination, update = structure.pivot, structure.elimination, structure.update
+    for k in range(pivot.shape[0]):
+        inverse = 1.0 / factors[pivot[k, DIAGONAL]]
+        factors[pivot[k, DIAGONAL]] = inverse
+        for e in range(pivot[k, ELIMINATION_BEGIN], pivot[k, ELIMINATION_END]):
+            multiplier = factors[elimination[e, SLOT]] * inverse
+            factors[elimination[e, SLOT]] = multiplier
+            for q in range(elimination[e, UPDATE_BEGIN], elimination[e, UPDATE_END]):
+                factors[update[q, 0]] -= multiplier * factors[update[q, 1]]
+
+
+@jit
+def solve(factors, structure, b):
+    """Solve in place with the factors."""
+    pivot, elimination, upper = structure.pivot, structure.elimination, structure.upper
+    n = pivot.shape[0]
+    for k in range(n):
+        value = b[pivot[k, UNKNOWN]]
+        if value != 0.0:
+            for e in range(pivot[k, ELIMINATION_BEGIN], pivot[k, ELIMINATION_END]):
+                b[elimination[e, ROW]] -= factors[elimination[e, SLOT]] * value
+    for j in range(n):
+        k = n - 1 - j
+        value = b[pivot[k, UNKNOWN]]
+        for e in range(pivot[k, UPPER_BEGIN], pivot[k, UPPER_END]):
+            value -= factors[upper[e, 1]] * b[upper[e, 0]]
+        b[pivot[k, UNKNOWN]] = value * factors[pivot[k, DIAGONAL]]
+
+
+@jit
+def stage(t, inverse, i, slope_weight, h, structure, hazards, work):
+    """Turn u[i], which holds the sum of c_ij u_j / h, into stage i; the stage's state stands in `work.probe`."""
+    n = structure.n_species
+    right = work.u[i]
+    drift(t, work.probe, work.p, work.a, work.d, work.values, work.mask, structure, hazards, work.slope)
+    for s in range(n):
+        right[s] = work.slope[s] + inverse * right[s]
+    for s in range(n, right.shape[0]):
+        right[s] = 0.0
+    if slope_weight != 0.0 and structure.time_terms.shape[0] > 0:
+        for s in range(right.shape[0]):
+            right[s] += slope_weight * h * work.partial_time[s]
+    solve(work.factors, structure, right)
+
+
+@jit
+def step(t, h, structure, hazards, work):
+    """Try a step from (t, work.x) with `linearise` done there; write work.x_new, and return nothing.
+
+    Stage 6 stays in ``work.u[5]``: it is the estimate of the local error. Coefficients of the dense output go into work.dense.
+    """
+    n = structure.n_species
+    x, y, u = work.x, work.probe, work.u
+    inverse = 1.0 / h
+    factorise(inverse / GAMMA, work.jacobian, structure, work.factors)
+    for s in range(n):
+        y[s] = x[s]
+        u[0, s] = 0.0
+    stage(t, inverse, 0, SLOPE1, h, structure, hazards, work)
+    for s in range(n):
+        y[s] = x[s] + A21 * u[0, s]
+        u[1, s] = C21 * u[0, s]
+    stage(t + TIME2 * h, inverse, 1, SLOPE2, h, structure, hazards, work)
+    for s in range(n):
+        y[s] = x[s] + A31 * u[0, s] + A32 * u[1, s]
+        u[2, s] = C31 * u[0, s] + C32 * u[1, s]
+    stage(t + TIME3 * h, inverse, 2, SLOPE3, h, structure, hazards, work)
+    for s in range(n):
+        y[s] = x[s] + A41 * u[0, s] + A42 * u[1, s] + A43 * u[2, s]
+        u[3, s] = C41 * u[0, s] + C42 * u[1, s] + C43 * u[2, s]
+    stage(t + TIME4 * h, inverse, 3, SLOPE4, h, structure, hazards, work)
+    for s in range(n):
+        y[s] = x[s] + A51 * u[0, s] + A52 * u[1, s] + A53 * u[2, s] + A54 * u[3, s]
+        u[4, s] = C51 * u[0, s] + C52 * u[1, s] + C53 * u[2, s] + C54 * u[3, s]
+    stage(t + h, inverse, 4, 0.0, h, structure, hazards, work)
+    for s in range(n):
+        y[s] += u[4, s]
+        u[5, s] = C61 * u[0, s] + C62 * u[1, s] + C63 * u[2, s] + C64 * u[3, s] + C65 * u[4, s]
+    stage(t + h, inverse, 5, 0.0, h, structure, hazards, work)
+    for s in range(n):
+        work.x_new[s] = y[s] + u[5, s]
+        work.dense[0, s] = D21 * u[0, s] + D22 * u[1, s] + D23 * u[2, s] + D24 * u[3, s] + D25 * u[4, s]
+        work.dense[1, s] = D31 * u[0, s] + D32 * u[1, s] + D33 * u[2, s] + D34 * u[3, s] + D35 * u[4, s]
+
+
+@jit
+def scaled_error(structure, work, relative, absolute, watched):
+    """Root mean square of the error over the watched species that matter, in units of the tolerance."""
+    total, counted = 0.0, 0
+    for s in range(structure.n_species):
+        if watched[s] == 0:
+            continue
+        size = max(abs(work.x[s]), abs(work.x_new[s]))
+        e = work.u[5, s] / (absolute[s] + relative * size)
+        if size > absolute[s] or abs(e) > 1e-3 or e != e:
+            total += e * e
+            counted += 1
+    return math.sqrt(total / max(counted, 1))
+
+
+@jit
+def growth(error):
+    """Factor from this step to the next."""
+    if not error < 1e12:  # NaN and inf land here
+        return SHRINK_MOST
+    return min(max(SAFETY / math.sqrt(math.sqrt(error + 1e-12)), SHRINK_MOST), GROW_MOST)
+
+
+@jit
+def interpolate(theta, structure, work, y):
+    """Write the state at fraction `theta` of the last step into `y`."""
+    for s in range(structure.n_species):
+        y[s] = (1.0 - theta) * work.x[s] + theta * (
+            work.x_new[s] + (1.0 - theta) * (work.dense[0, s] + theta * work.dense[1, s])
+        )
+
+
+@jit
+def first_step(t, t_end, structure, work, relative, absolute):
+    """Return a cautious first step from the state and its slope (which stands in work.slope)."""
+    size, speed = 0.0, 0.0
+    for s in range(structure.n_species):
+        scale = absolute[s] + relative * abs(work.x[s])
+        size = max(size, abs(work.x[s]) / scale)
+        speed = max(speed, abs(work.slope[s]) / scale)
+    span = t_end - t
+    if not speed > 0.0 or not size > 0.0:
+        return 1e-3 * span
+    return min(max(0.01 * size / speed, 1e-9 * span), 0.1 * span)

@@ -1,0 +1,117 @@
+"""What a kernel is told of a network: tables of integers, and the columns' names.
+
+The generator of sim/network writes one `Structure` a network. Rate of reaction r = hazard * reactant: ``h[HAZARD] * x[FACTOR]``,
+where place n_species of x holds 1 for rates without such a factor. Many reactions share a hazard, so the compiled function of a
+network computes few numbers, and drift and Jacobian are put together from them by walking the tables.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import types
+
+IntegerArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+
+# columns of Structure.reaction
+HAZARD, FACTOR, CHANGES_COUNT, CHANGE_BEGIN, CHANGE_END = range(5)
+# columns of Structure.assembly and .time_terms: where (slot or row), which value of [hazards, derivatives], factor, reaction
+PLACE, SOURCE, MULTIPLIER, REACTION = range(4)
+# columns of Structure.pivot
+UNKNOWN, DIAGONAL, ELIMINATION_BEGIN, ELIMINATION_END, UPPER_BEGIN, UPPER_END = range(6)
+# columns of Structure.elimination
+ROW, SLOT, UPDATE_BEGIN, UPDATE_END = range(4)
+# columns of Structure.event
+TIMED, STOP, HAS_IF, EFFECT_BEGIN, EFFECT_END = range(5)
+# operations of Structure.effect, in the order in which an event applies them
+SURVIVE, SET, ADD = range(3)
+# what a reaction does, for the hybrid kernel
+DRIFT_ONLY, BIRTH, DEATH, CONVERSION, ARRIVAL, EXACT = range(6)
+# what a species is, for the hybrid kernel
+CONCENTRATION, BRANCHING, COUNTED = range(3)
+
+
+class Structure(NamedTuple):
+    """Tables of one network; shapes in the generator's docstring."""
+
+    n_species: int
+    n_parameters: int
+    n_static: int
+    n_definitions: int
+    n_hazards: int
+    n_derivatives: int
+    n_outputs: int
+    n_slots: int
+    reaction: IntegerArray
+    change_species: IntegerArray
+    change_amount: FloatArray
+    assembly: IntegerArray
+    assembly_coefficient: FloatArray
+    unit_slots: IntegerArray
+    diagonal: IntegerArray
+    time_terms: IntegerArray
+    time_coefficient: FloatArray
+    pivot: IntegerArray
+    elimination: IntegerArray
+    update: IntegerArray
+    upper: IntegerArray
+    event: IntegerArray
+    effect: IntegerArray
+    is_count: IntegerArray
+    species_role: IntegerArray
+    reaction_role: IntegerArray
+    in_hazards: IntegerArray
+
+
+_integer, _float = types.int64, types.float64
+_vector = types.Array(_float, 1, "C")
+_integers = types.Array(_integer, 1, "C")
+_table = types.Array(_integer, 2, "C")
+
+STATIC = types.void(_vector, _vector)
+"""static(p, a): definitions and subexpressions made of parameters alone."""
+HAZARDS = types.void(_float, _vector, _vector, _vector, _vector, _vector)
+"""hazards(t, x, p, a, d, h): named sums d and hazards h of the state."""
+DERIVATIVES = HAZARDS
+"""derivatives(t, x, p, a, d, g): partial derivatives of d and h by species, sums and time."""
+OBSERVE = types.void(_float, _vector, _vector, _vector, _vector)
+"""observe(t, x, p, a, y): the outputs. The same shape serves event_times and conditions."""
+EFFECTS = types.void(_integer, _float, _vector, _vector, _vector, _vector)
+"""effects(event, t, x, p, a, values)."""
+
+STRUCTURE_TYPE = types.NamedTuple(
+    (_integer,) * 8
+    + (
+        _table,  # reaction
+        _integers,
+        _vector,  # changes
+        _table,
+        _vector,  # assembly
+        _integers,
+        _integers,  # unit slots, diagonal
+        _table,
+        _vector,  # time terms
+        _table,
+        _table,
+        _table,
+        _table,  # factorisation
+        _table,
+        _table,  # events
+        _integers,
+        _integers,
+        _integers,
+        _integers,
+    ),
+    Structure,
+)
+FUNCTION_TYPES = (
+    types.FunctionType(STATIC),
+    types.FunctionType(HAZARDS),
+    types.FunctionType(DERIVATIVES),
+    types.FunctionType(OBSERVE),
+    types.FunctionType(OBSERVE),
+    types.FunctionType(OBSERVE),
+    types.FunctionType(EFFECTS),
+)
+"""static, hazards, derivatives, observe, event_times, conditions, effects: the first arguments of every driver."""
