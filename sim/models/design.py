@@ -1,0 +1,152 @@
+"""What a leukaemia network is made of: the choices that decide its structure, and the names that follow from them.
+
+Two networks of one design have the same species, reactions and events in the same order, whatever the numbers, and so share compiled code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from sim.errors import InputError
+from sim.models.antigen import ANTIGENS, AntigenClass, AntigenGrid, RecognitionForm
+
+__all__ = ["Design", "ProductDesign", "total"]
+
+
+@dataclass(frozen=True)
+class ProductDesign:
+    """One CAR T-cell product.
+
+    Attributes
+    ----------
+    name : str
+        A Python identifier; it ends the names of the product's species and parameters.
+    targets : tuple of str
+        One or two of "cd19" and "cd22".
+    form : str
+        "single" for one target; "additive" (tandem receptor, occupancies add up) or "either" (two receptors on one cell) for two.
+    infusions : int
+        How many infusion slots the network holds; a slot that a patient does not use has an infinite time.
+    retreatment : bool
+        Whether a rule that depends on the patient (no response, relapse) may infuse the product again.
+    construct : str
+        What the host's immunity recognises; products of one construct share their anti-CAR lymphocytes. The name by default.
+    """
+
+    name: str
+    targets: tuple[str, ...]
+    form: RecognitionForm = "single"
+    infusions: int = 1
+    retreatment: bool = False
+    construct: str = ""
+
+    def __post_init__(self) -> None:
+        """Check names and counts.
+
+        Raises
+        ------
+        InputError
+            When a target is unknown or doubled, or the form does not fit the number of targets.
+        """
+        object.__setattr__(self, "construct", self.construct or self.name)
+        for name in (self.name, self.construct):
+            if not name.isidentifier():
+                raise InputError(f"products: {name!r}; a name has letters, digits and underscores; rename it")
+        if (
+            not self.targets
+            or len(set(self.targets)) != len(self.targets)
+            or not set(self.targets) <= set(ANTIGENS)
+        ):
+            raise InputError(
+                f"products.{self.name}.targets: {list(self.targets)}; one or two of {', '.join(ANTIGENS)}; mend the list"
+            )
+        if (self.form == "single") != (len(self.targets) == 1):
+            raise InputError(
+                f"products.{self.name}: form {self.form!r} with {len(self.targets)} targets; one target is 'single', "
+                "two are 'additive' or 'either'; change the form"
+            )
+
+
+@dataclass(frozen=True)
+class Design:
+    """Structure of a leukaemia network.
+
+    Attributes
+    ----------
+    products : tuple of ProductDesign
+        The CAR T-cell products; none for an untreated course.
+    grid : AntigenGrid
+        The leukaemia classes.
+    niche : bool
+        Whether the marrow has a protected niche, a second instance of the classes.
+    extramedullary : tuple of str
+        Names of further sites (nodes, a sanctuary), each another instance of the classes with an access factor of its own.
+    lymphodepletions, chemotherapies : int
+        Numbers of slots for these courses.
+    transplant : bool
+        Whether a transplant in remission can happen.
+    supportive : bool
+        Whether tocilizumab and steroids can be given.
+
+    Examples
+    --------
+    >>> design = Design(products=(ProductDesign("cd22", ("cd22",)),))
+    >>> len(design.grid.classes), design.sites
+    (13, ('marrow', 'niche'))
+    """
+
+    products: tuple[ProductDesign, ...] = ()
+    grid: AntigenGrid = field(default_factory=AntigenGrid)
+    niche: bool = True
+    extramedullary: tuple[str, ...] = ()
+    lymphodepletions: int = 1
+    chemotherapies: int = 0
+    transplant: bool = False
+    supportive: bool = True
+
+    def __post_init__(self) -> None:
+        """Check that no name stands for two things.
+
+        Raises
+        ------
+        InputError
+            When two products or two sites share a name.
+        """
+        for place, names in (("products", [p.name for p in self.products]), ("sites", list(self.sites))):
+            doubled = sorted({name for name in names if names.count(name) > 1})
+            if doubled:
+                raise InputError(f"{place}: {doubled[0]!r} twice; names are unique; rename one")
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """Every instance of the leukaemia classes: marrow first, then the niche, then the extramedullary sites."""
+        return ("marrow", *(("niche",) if self.niche else ()), *self.extramedullary)
+
+    @property
+    def constructs(self) -> dict[str, tuple[ProductDesign, ...]]:
+        """Construct -> its products, in the order of declaration."""
+        names = dict.fromkeys(p.construct for p in self.products)
+        return {name: tuple(p for p in self.products if p.construct == name) for name in names}
+
+    def cells(self, site: str, antigen_class: AntigenClass) -> str:
+        """Name of the species of one class at one site."""
+        return f"{site}_{antigen_class.name}"
+
+    def leukaemia(
+        self, sites: Iterable[str] | None = None, classes: Iterable[AntigenClass] | None = None
+    ) -> tuple[str, ...]:
+        """Names of leukaemia species, of all sites and classes unless narrowed."""
+        chosen = tuple(self.grid.classes if classes is None else classes)
+        return tuple(self.cells(site, c) for site in (self.sites if sites is None else sites) for c in chosen)
+
+
+def total(terms: Iterable[str]) -> str:
+    """Join terms into a sum; "0" when there is none.
+
+    Examples
+    --------
+    >>> total(["a", "b"]), total([])
+    ('a + b', '0')
+    """
+    return " + ".join(terms) or "0"
