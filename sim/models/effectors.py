@@ -2,7 +2,7 @@
 
 Effectors divide on antigen, faster while IL-7/15 is high. The programme is finite: the mean number of division e-folds A of the effectors
 rises with division, is diluted by recruits from memory (which start at zero) and by infused cells, and division fades as
-``1/(1 + (A/A0)**6)``. Anti-CAR lymphocytes Z are specific to the product, grow while they see many CAR T cells, remember, and reject in
+``1/(1 + (A/A0)**6)``. Anti-CAR lymphocytes Z are specific to the product, grow while they see many effectors, remember, and reject in
 proportion to their number.
 """
 
@@ -32,7 +32,7 @@ def declare_effectors(net: Network, design: Design) -> None:
     _declare_shared(net)
     for construct in design.constructs:
         about = f"host lymphocytes against the construct {construct} (Z)"
-        net.species(f"anti_car_{construct}", 4e5, unit="cells", description=about)
+        net.species(f"anti_car_{construct}", 1e5, unit="cells", description=about)
     for product in design.products:
         name = product.name
         net.species(f"memory_{name}", 0.0, unit="cells", description=f"memory CAR T cells, {name}")
@@ -130,22 +130,10 @@ def _declare_shared(net: Network) -> None:
             "effectors from blood to tissue",
         ),
         ("blood_share", 0.03, "1", "1-5 %", "share of the CAR T cells that is in blood at rest"),
-        (
-            "anti_car_growth_rate",
-            0.30,
-            "1/day",
-            "",
-            "growth of anti-CAR lymphocytes at saturating CAR T cells",
-        ),
-        (
-            "anti_car_saturation",
-            3e9,
-            "cells/70 kg",
-            "",
-            "CAR T cells at half-maximal growth of anti-CAR lymphocytes",
-        ),
-        ("anti_car_death_rate", 0.003, "1/day", "", "death of anti-CAR lymphocytes: they remember"),
-        ("rejection_rate", 2.5e-11, "70 kg/cell/day", "", "rejection by one anti-CAR lymphocyte (rho)"),
+        ("anti_car_growth_rate", 0.6, "1/day", "", "growth of anti-CAR lymphocytes at full priming"),
+        ("anti_car_saturation", 2e9, "cells/70 kg", "", "effectors at half-maximal priming"),
+        ("anti_car_death_rate", 0.004, "1/day", "", "death of anti-CAR lymphocytes: they remember"),
+        ("rejection_rate", 3.5e-10, "70 kg/cell/day", "", "rejection by one anti-CAR lymphocyte (rho)"),
     ):
         net.parameter(name, value, unit, source, description=description)
 
@@ -266,8 +254,12 @@ def _react(net: Network, name: str) -> None:
 
 
 def _prime(net: Network, construct: str, products: list[str]) -> None:
-    """Add the life of the lymphocytes against a construct, which see the cells of all its products."""
-    z, seen = f"anti_car_{construct}", total(f"car_t_cells_{name}" for name in products)
-    growth = f"anti_car_growth_rate*({seen})/(anti_car_saturation_cells + {seen})"
+    """Add the life of the lymphocytes against a construct, which see the cells of all its products.
+
+    They are primed by many short-lived effectors, as in the expansion, and hardly by the few that persist: the response is of the
+    second order in the effectors, or else every patient would in time reject.
+    """
+    z, seen = f"anti_car_{construct}", total(f"effectors_{name}" for name in products)
+    growth = f"anti_car_growth_rate*({seen})**2/(anti_car_saturation_cells**2 + ({seen})**2)"
     net.reaction(f"priming {construct}", f"{z} -> 2 {z}", f"{growth}*{z}")
     net.reaction(f"death {z}", f"{z} -> 0", f"anti_car_death_rate*{z}")

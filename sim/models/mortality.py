@@ -80,10 +80,11 @@ def add_mortality(net: Network, design: Design) -> None:
     rates = {
         "leukaemia": "leukaemia_hazard*(leukaemia_cells/marrow_capacity)**2",
         "treatment": "treatment_hazard*il6_index/(treatment_il6 + il6_index)",
-        "infection": "infection_hazard*infection_protection/(infection_protection + host_lymphocytes/host_healthy_cells)",
+        "infection": "infection_hazard*infection_protection**2/(infection_protection**2 + immunity**2)",
         "transplant": "transplant_hazard*transplant_risk",
         "background": "background_hazard",
     }
+    net.define("immunity", "host_lymphocytes/host_healthy_cells")
     for cause in causes(design):
         net.reaction(f"hazard {cause}", {f"hazard_{cause}": 1}, rates[cause])
     for cause in causes(design):

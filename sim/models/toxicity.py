@@ -25,7 +25,7 @@ def declare_toxicity(net: Network, design: Design) -> None:
     )
     net.species("il6", 5.0, kind="concentration", unit="pg/mL", description="serum IL-6")
     for name, value, unit, source, description in (
-        ("myeloid_saturation", 2e10, "cells/day/70 kg", "", "killing at half-maximal myeloid activation"),
+        ("myeloid_saturation", 5e10, "cells/day/70 kg", "", "killing at half-maximal myeloid activation"),
         ("myeloid_turnover", 0.7, "1/day", "", "rise and fall of myeloid activation"),
         (
             "il6_release",
@@ -83,7 +83,7 @@ def add_toxicity(net: Network, design: Design) -> None:
     net.reaction(
         "myeloid activation",
         {"myeloid_activation": 1},
-        "myeloid_turnover*(killing_flux/(myeloid_saturation*size + killing_flux) - myeloid_activation)",
+        "myeloid_turnover*(killing_flux**2/((myeloid_saturation*size)**2 + killing_flux**2) - myeloid_activation)",
     )
     source, loss, index = "il6_release*myeloid_activation", "il6_clearance*il6", "il6"
     if design.supportive:
