@@ -209,6 +209,8 @@ class _Parser:
             if item.level < max(level, 1) or (item.level == level == _POWER_LEVEL):
                 break
             self.open.pop()
+            if item.level == _COMPARE_LEVEL and isinstance(item.left, Compare):
+                raise self.fail(item.place, "comparisons do not chain; nest two where() instead")
             if isinstance(value, Compare) or isinstance(item.left, Compare):
                 raise self.fail(item.place, "a comparison is no number; use where(comparison, value, other)")
             if item.level >= _UNARY_LEVEL:
