@@ -1,0 +1,381 @@
+"""Figures of a virtual trial: estimates and frames in, matplotlib Axes out.
+
+Every function draws on the Axes it is given, or makes a figure with pyplot when given none (which is what a notebook
+shows). Colours are those of Okabe and Ito, told apart with any colour vision, and stay with an arm or a phenotype.
+
+References
+----------
+Okabe M, Ito K (2008). Color Universal Design. https://jfly.uni-koeln.de/color/
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sim.plot_style import (
+    ARM_COLOURS,
+    CAUSE_COLOURS,
+    CAUSE_LABELS,
+    DAYS_PER_MONTH,
+    GREY,
+    TEXT,
+    arm_colour,
+    clean,
+    darkened,
+    label_ends,
+    month_ticks,
+    new_panels,
+    one_axes,
+    percent_axis,
+    share_text,
+    signed_root,
+    signed_square,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from sim.trial.incidence import CumulativeIncidence
+    from sim.trial.survival import SurvivalCurve
+
+__all__ = ["ARM_COLOURS", "CAUSE_COLOURS", "DAYS_PER_MONTH", "forest", "incidence", "kinetics", "km"]
+
+# Quantity of the kinetics frame -> axis label, lower edge of the log axis.
+_QUANTITIES = {
+    "car_t_blood": ("CAR T cells in blood (per µL)", 1e-3),
+    "marrow_blast_fraction": ("Blasts, share of marrow cells", 1e-7),
+}
+
+
+def km(
+    curves: Mapping[str, SurvivalCurve],
+    *,
+    ax: Axes | None = None,
+    ylabel: str = "Share free of the event",
+    xlabel: str = "Months since first infusion",
+    title: str = "",
+    until: float | None = None,
+    bands: bool = True,
+    table: bool = True,
+) -> Axes:
+    """Draw Kaplan-Meier curves with pointwise bands, censor ticks and the numbers at risk below.
+
+    Parameters
+    ----------
+    curves : mapping of str to SurvivalCurve
+        One per arm, times in days, in the order of the arms.
+    ax : Axes, optional
+        Where to draw; a new figure without it.
+    ylabel, xlabel, title : str
+        Texts of the axes.
+    until : float, optional
+        Last day shown; the last follow-up without it.
+    bands, table : bool
+        Whether to draw the bands and the table at risk.
+
+    Returns
+    -------
+    Axes
+    """
+    ax = one_axes(ax, width=5.6, height=3.6 + 0.17 * len(curves) * table)
+    last = until if until is not None else max(float(curve.time[-1]) for curve in curves.values())
+    labels: list[tuple[float, str, str]] = []
+    for number, (arm, curve) in enumerate(curves.items()):
+        colour = arm_colour(number)
+        time = np.concatenate(([0.0], curve.time)) / DAYS_PER_MONTH
+        survival = np.concatenate(([1.0], curve.survival))
+        ax.step(time, survival, where="post", color=colour, linewidth=1.5, label=arm, zorder=3)
+        if bands:
+            lower, upper = (np.concatenate(([1.0], edge)) for edge in (curve.lower, curve.upper))
+            ax.fill_between(time, lower, upper, step="post", color=colour, alpha=0.16, linewidth=0)
+        # Everybody still followed at the end is censored there: a tick would only repeat the end of the line.
+        ticked = (curve.censored > 0) & (curve.time < min(last, curve.time[-1]))
+        ax.plot(curve.time[ticked] / DAYS_PER_MONTH, curve.survival[ticked], linestyle="none", marker="|",
+                markersize=5, markeredgewidth=0.8, color=colour, zorder=3)  # fmt: skip
+        shown = curve.at(min(last, float(curve.time[-1])))
+        labels.append((float(shown), arm, colour))
+    ticks = month_ticks(last)
+    ax.set(xlim=(0, last / DAYS_PER_MONTH), ylim=(0, 1.02), xticks=ticks, xlabel=xlabel, ylabel=ylabel)
+    percent_axis(ax)
+    clean(ax, title)
+    if len(curves) > 1:
+        label_ends(ax, labels)
+    if table:
+        _risk_table(ax, curves, ticks, last)
+    return ax
+
+
+def incidence(
+    curves: Mapping[str, CumulativeIncidence],
+    *,
+    axes: Sequence[Axes] | None = None,
+    ylabel: str = "Share of patients in remission at first",
+    xlabel: str = "Months since remission",
+    until: float | None = None,
+) -> list[Axes]:
+    """Draw stacked cumulative incidences of the competing causes, a panel an arm.
+
+    Parameters
+    ----------
+    curves : mapping of str to CumulativeIncidence
+        One per arm, times in days; causes are stacked in their order.
+    axes : sequence of Axes, optional
+        One per arm; a new figure without it.
+    ylabel, xlabel : str
+        Texts of the axes.
+    until : float, optional
+        Last day shown; the last follow-up without it.
+
+    Returns
+    -------
+    list of Axes
+        One per arm.
+
+    Notes
+    -----
+    What is left above the stack is the share alive in remission. Each label gives the share at the end.
+    """
+    panels = new_panels(axes, len(curves), width=4.1, height=3.1)
+    last = until if until is not None else max(float(curve.time[-1]) for curve in curves.values())
+    for place, (ax, (arm, curve)) in enumerate(zip(panels, curves.items(), strict=True)):
+        time = np.concatenate(([0.0], curve.time, [max(last, float(curve.time[-1]))])) / DAYS_PER_MONTH
+        base = np.zeros(len(time))
+        labels = []
+        for cause, row in zip(curve.causes, curve.incidence, strict=True):
+            top = base + np.concatenate(([0.0], row, row[-1:]))
+            colour = CAUSE_COLOURS.get(cause, GREY)
+            name = CAUSE_LABELS.get(cause, cause)
+            ax.fill_between(time, base, top, step="post", color=colour, linewidth=0, label=name)
+            share = float(top[-1] - base[-1])
+            if share > 0.0:
+                labels.append(
+                    (0.5 * float(top[-1] + base[-1]), f"{name} {share_text(share)}", darkened(colour))
+                )
+            base = top
+        ax.set(xlim=(0, last / DAYS_PER_MONTH), ylim=(0, 1), xticks=month_ticks(last, most=6), xlabel=xlabel)
+        if place == 0:
+            ax.set_ylabel(ylabel)
+        percent_axis(ax)
+        clean(ax, f"{arm} (n = {curve.size})")
+        label_ends(ax, labels)
+    return panels
+
+
+def kinetics(
+    frame: pd.DataFrame,
+    *,
+    infusions: Mapping[str, Sequence[float]] | None = None,
+    axes: Sequence[Axes] | None = None,
+    mrd_limit: float | None = None,
+) -> list[Axes]:
+    """Draw median and 50 and 90 % bands of CAR T cells in blood and of blasts in marrow over time.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns arm, quantity, day, q05, q25, q50, q75, q95 (of the patients alive on that day).
+    infusions : mapping of str to sequence of float, optional
+        Days of infusion of each arm, marked at the top.
+    axes : sequence of Axes, optional
+        Quantities times arms, row by row; a new figure without it.
+    mrd_limit : float, optional
+        Limit of detection of residual disease, drawn as a line.
+
+    Returns
+    -------
+    list of Axes
+        Row by row: all arms of the first quantity, then of the next.
+    """
+    arms = list(dict.fromkeys(frame["arm"]))
+    quantities = [name for name in _QUANTITIES if (frame["quantity"] == name).any()]
+    panels = new_panels(axes, len(arms) * len(quantities), width=3.3, height=2.5, columns=len(arms))
+    tops = frame.groupby("quantity")["q95"].max()
+    for place, ax in enumerate(panels):
+        quantity, arm = quantities[place // len(arms)], arms[place % len(arms)]
+        label, floor = _QUANTITIES[quantity]
+        part = frame[(frame["arm"] == arm) & (frame["quantity"] == quantity)]
+        _band(ax, part, arm_colour(place % len(arms)), floor)
+        top = float(tops[quantity])
+        ax.set_ylim(floor, 1.0 if quantity == "marrow_blast_fraction" else 3.0 * max(top, 10.0 * floor))
+        if quantity == "marrow_blast_fraction":
+            _limits(ax, mrd_limit)
+        for day in (infusions or {}).get(arm, ()):
+            ax.plot(
+                [day], [1.0], marker="v", color="black", markersize=5, transform=ax.get_xaxis_transform(),
+                clip_on=False, zorder=5,
+            )  # fmt: skip
+        first, final = place < len(arms), place >= len(arms) * (len(quantities) - 1)
+        if place % len(arms) == 0:
+            ax.set_ylabel(label)
+        clean(ax, arm if first else "")
+        ax.tick_params(which="minor", length=0)
+        if final:
+            ax.set_xlabel("Days since first infusion (square-root scale)")
+    if axes is None:
+        _explain_bands(panels[0])
+    return panels
+
+
+def forest(frame: pd.DataFrame, *, axes: Sequence[Axes] | None = None, title: str = "") -> list[Axes]:
+    """Draw each reported outcome beside the interval that the simulation gives a trial of that size.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        A row per outcome: label, unit ("share", "days" or "ratio"), reported (or reported_low and reported_high for
+        a range), simulated, lower, upper, inside (bool or None).
+    axes : sequence of Axes, optional
+        One per unit present, in the order share, days, ratio; a new figure without it.
+    title : str
+        Title of the first.
+
+    Returns
+    -------
+    list of Axes
+        One per unit; times are shown in months.
+    """
+    units = [unit for unit in ("share", "days", "ratio") if (frame["unit"] == unit).any()]
+    counts = [int((frame["unit"] == unit).sum()) for unit in units]
+    panels = list(axes) if axes is not None else _forest_figure(counts)
+    for place, (ax, unit) in enumerate(zip(panels, units, strict=True)):
+        rows = frame[frame["unit"] == unit].reset_index(drop=True)
+        scale = DAYS_PER_MONTH if unit == "days" else 1.0
+        height = np.arange(len(rows))[::-1]
+        for y, row in zip(height, rows.to_dict("records"), strict=True):
+            _forest_row(ax, float(y), {str(key): value for key, value in row.items()}, scale)
+        ax.set_yticks(height, list(rows["label"]))
+        ax.set_ylim(-0.6, len(rows) - 0.4)
+        if unit == "share":
+            ax.set_xlim(-0.02, 1.02)
+            ax.set_xlabel("Share of patients")
+            ax.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+        else:
+            top = np.nanmax(rows[["reported", "reported_high", "simulated", "upper"]].to_numpy(dtype=float))
+            ax.set_xlim(0, 1.08 * top / scale)
+            ax.set_xlabel("Months" if unit == "days" else "Ratio to baseline")
+        clean(ax, title if place == 0 else "")
+        ax.spines["left"].set_visible(False)
+        ax.tick_params(axis="y", length=0)
+        ax.grid(axis="x", color="#e5e5e5", linewidth=0.6, zorder=0)
+        ax.set_axisbelow(True)
+    if axes is None:
+        _explain_forest(panels[0])
+    return panels
+
+
+def _band(ax: Axes, part: pd.DataFrame, colour: str, floor: float) -> None:
+    """Median line and two bands over a square-root time axis and a log value axis."""
+    day = part["day"].to_numpy(dtype=np.float64)
+    # Below the axis, but finite: a band that reaches zero leaves through the lower edge.
+    value = {name: np.maximum(part[name].to_numpy(dtype=np.float64), 1e-3 * floor) for name in _BAND_EDGES}
+    ax.set_xscale("function", functions=(signed_root, signed_square))
+    ax.set_yscale("log")
+    ax.fill_between(day, value["q05"], value["q95"], color=colour, alpha=0.15, linewidth=0)
+    ax.fill_between(day, value["q25"], value["q75"], color=colour, alpha=0.32, linewidth=0)
+    ax.plot(day, value["q50"], color=colour, linewidth=1.6)
+    start, end = min(0.0, float(day[0])), float(day[-1])
+    ax.set_xlim(start, end)
+    ax.set_xticks([tick for tick in (0, 7, 28, 90, 180, 365, 730, 1460, 2920) if tick <= end])
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+
+
+_BAND_EDGES = ("q05", "q25", "q50", "q75", "q95")
+
+
+def _limits(ax: Axes, mrd_limit: float | None) -> None:
+    """Mark what counts as relapse and what residual disease can be seen."""
+    lines = [(0.05, "5 %")] + ([(mrd_limit, "MRD limit")] if mrd_limit else [])
+    for level, text in lines:
+        ax.axhline(level, color=GREY, linewidth=0.7, linestyle=(0, (4, 3)), zorder=1)
+        ax.annotate(
+            text, (1.0, level), xycoords=ax.get_yaxis_transform(), xytext=(-2, 2), textcoords="offset points",
+            ha="right", va="bottom", fontsize=TEXT - 1.5, color=GREY,
+        )  # fmt: skip
+
+
+def _explain_bands(ax: Axes) -> None:
+    figure = ax.get_figure()
+    if figure is not None:
+        text = "▼ infusion   line: median   bands: 50 % and 90 % of the patients alive on that day"
+        figure.supxlabel(text, fontsize=TEXT - 1, color=GREY)
+
+
+def _forest_row(ax: Axes, y: float, row: Mapping[str, Any], scale: float) -> None:
+    colour = ARM_COLOURS[0]
+    ax.plot([row["lower"] / scale, row["upper"] / scale], [y, y], color=colour, linewidth=5, alpha=0.3,
+            solid_capstyle="butt", zorder=2)  # fmt: skip
+    ax.plot(row["simulated"] / scale, y, marker="|", markersize=12, markeredgewidth=2, color=colour, zorder=3)
+    outside = row["inside"] is not None and not row["inside"]
+    mark = ARM_COLOURS[1] if outside else "black"
+    if math.isfinite(row["reported"]):
+        ax.plot(row["reported"] / scale, y, marker="D", markersize=5.5, color=mark, zorder=4)
+    else:
+        ends = [row["reported_low"] / scale, row["reported_high"] / scale]
+        ax.plot(ends, [y, y], color=mark, linewidth=1.2, marker="|", markersize=7, zorder=4)
+
+
+def _explain_forest(ax: Axes) -> None:
+    from matplotlib.lines import Line2D
+
+    blue = ARM_COLOURS[0]
+    handles = [
+        Line2D([], [], color="black", marker="D", markersize=5, linestyle="none", label="reported"),
+        Line2D(
+            [],
+            [],
+            color=ARM_COLOURS[1],
+            marker="D",
+            markersize=5,
+            linestyle="none",
+            label="reported, outside",
+        ),
+        Line2D([], [], color=blue, linewidth=5, alpha=0.4, label="simulated, 95 % of trials of that size"),
+    ]
+    figure = ax.get_figure()
+    if figure is not None:
+        figure.legend(
+            handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=TEXT - 0.5
+        )
+
+
+def _risk_table(ax: Axes, curves: Mapping[str, SurvivalCurve], ticks: Sequence[float], last: float) -> None:
+    """Write the numbers at risk under the ticks, a row an arm."""
+    # The last tick may stand half a day behind the end of the follow-up: two years of 730 days, 24 months of 730.5.
+    days = np.minimum(np.asarray(ticks) * DAYS_PER_MONTH, last)
+    style: dict[str, Any] = {
+        "textcoords": "offset points",
+        "fontsize": TEXT - 1,
+        "va": "top",
+        "annotation_clip": False,
+    }
+    corner = {"xycoords": "axes fraction", **style}
+    ax.annotate("Number at risk", (0, 0), xytext=(0, -37), color=GREY, ha="left", **corner)
+    for number, (arm, curve) in enumerate(curves.items()):
+        down, colour = -49 - 12 * number, arm_colour(number)
+        ax.annotate(arm, (0, 0), xytext=(-14, down), color=colour, ha="right", **corner)
+        for tick, count in zip(ticks, curve.number_at_risk(days), strict=True):
+            written = ax.annotate(
+                str(int(count)),
+                (tick, 0),
+                xycoords=ax.get_xaxis_transform(),
+                xytext=(0, down),
+                ha="center",
+                **style,
+            )
+            written.set_gid(f"at-risk:{arm}")
+
+
+def _forest_figure(counts: Sequence[int]) -> list[Axes]:
+    import matplotlib.pyplot as plt
+
+    height = sum(0.34 * count + 0.75 for count in counts) + 0.35
+    _, grid = plt.subplots(
+        len(counts), 1, figsize=(6.4, height), squeeze=False, layout="constrained",
+        height_ratios=[count + 0.4 for count in counts],
+    )  # fmt: skip
+    return list(grid[:, 0])
