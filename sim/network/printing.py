@@ -6,6 +6,7 @@ time and no recursion.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 
@@ -64,8 +65,15 @@ def _write(expression: Expression, pieces_of: Callable[[Expression], list[Piece]
 
 
 def number_text(value: float) -> str:
-    """Return the shortest text that is read back as `value`."""
-    return str(int(value)) if value.is_integer() and abs(value) < 1e6 else repr(value).removesuffix(".0")
+    """Return a short text that is read back as `value`: ``1e9`` and ``2.5e-7``, but ``1000`` and ``0.001``."""
+    plain = repr(value).removesuffix(".0")
+    if 1e-3 <= abs(value) < 1e6 or not math.isfinite(value):
+        return plain
+    # As many digits as it takes to be exact, which for a double are never more than 17.
+    digits = next(text for text in (f"{value:.{n}e}" for n in range(17)) if float(text) == value)
+    mantissa, exponent = digits.split("e")
+    scientific = f"{mantissa}e{int(exponent)}"
+    return scientific if len(scientific) < len(plain) else plain
 
 
 def _level(node: Expression) -> int:

@@ -117,7 +117,7 @@ def _side(text: str, reaction: str, place: str) -> dict[str, Amount]:
         coefficient = float(match[1] or 1)
         if not 0 < coefficient < math.inf:
             raise NetworkError(
-                f"{place}: {reaction!r}; the coefficient of {match[2]!r} is positive; leave the term out"
+                f"{place}: {reaction!r}; the coefficient of {match[2]!r} is not above 0; leave the term out"
             )
         side[match[2]] = _whole(side.get(match[2], 0) + coefficient)
     return side

@@ -48,7 +48,7 @@ from tests.network.trees import any_tree, assume_tame, tame_tree
         "a**-2",
         "where(a < b + 1, c, -d)",
         "min(a, b, c)",
-        "1e-07*a + 0.5 + 123456.5",
+        "1e-7*a + 0.5 + 123456.5 - 0.001 + 2.5e-4 - 1e9 + 2.5e22 - 123456789",
     ],
 )
 def test_text_has_the_fewest_brackets(text: str) -> None:

@@ -1,0 +1,101 @@
+"""A network in text, LaTeX and Markdown, to the letter."""
+
+from __future__ import annotations
+
+import pytest
+
+from sim.network import Network
+
+
+@pytest.fixture
+def network() -> Network:
+    net = Network("birth-death", time_unit="day")
+    net.species("X", 100, unit="cells", description="leukaemia")
+    net.species("C", 0.5, kind="concentration")
+    net.parameter("r_X", 0.1, unit="1/day", source="Kendall 1948", kind="measured")
+    net.parameter("death", 1e-7)
+    net.define("total_birth", "r_X*X")
+    net.reaction("division", "X -> 2 X", "total_birth")
+    net.reaction("death", {"X": -1}, "death*X*C")
+    net.event("dose", at=25, add={"X": 50})
+    net.event("chemo", at="2*r_X", survive={"X": "10**-3"}, if_="X > 10")
+    net.event("end", when="X >= 1e9", set={"C": 0}, stop=True, description="a death")
+    return net
+
+
+def test_text_groups_everything_with_its_unit_and_source(network: Network) -> None:
+    assert network.equations() == (
+        "birth-death, time in day\n"
+        "\n"
+        "Species\n"
+        "  X  = 100 at the start  cells  count          leukaemia\n"
+        "  C  = 0.5 at the start         concentration\n"
+        "\n"
+        "Parameters\n"
+        "  r_X    = 0.1   1/day  measured: Kendall 1948\n"
+        "  death  = 1e-7         assumed\n"
+        "\n"
+        "Definitions\n"
+        "  total_birth  = r_X*X\n"
+        "\n"
+        "Reactions\n"
+        "  division:  X -> 2 X  at  total_birth\n"
+        "  death:     X -> 0    at  death*X*C\n"
+        "\n"
+        "Equations\n"
+        "  d X/dt  = total_birth - death*X*C\n"
+        "  d C/dt  = 0\n"
+        "\n"
+        "Events\n"
+        "  dose:   at time 25: X gains 50\n"
+        "  chemo:  at time 2*r_X, if X > 10: each X survives with probability 10**-3\n"
+        "  end:    whenever X >= 1e9 becomes true: C becomes 0, the course ends  a death\n"
+    )
+
+
+def test_groups_without_entries_are_left_out() -> None:
+    net = Network("still")
+    net.species("X")
+    assert net.equations() == (
+        "still, time in day\n\nSpecies\n  X  = 0 at the start  count\n\nEquations\n  d X/dt  = 0\n"
+    )
+
+
+def test_latex_aligns_equations_and_definitions(network: Network) -> None:
+    assert network.to_latex() == (
+        "\\begin{aligned}\n"
+        r"\frac{\mathrm{d} X}{\mathrm{d} t} &= \mathrm{total\_birth} - \mathrm{death} \, X \, C \\"
+        "\n"
+        r"\frac{\mathrm{d} C}{\mathrm{d} t} &= 0 \\"
+        "\n"
+        r"\mathrm{total\_birth} &= r_{X} \, X"
+        "\n\\end{aligned}"
+    )
+    assert network._repr_latex_() == f"$$\n{network.to_latex()}\n$$"
+
+
+def test_the_notebook_shows_equations_and_tables(network: Network) -> None:
+    shown = network._repr_markdown_()
+    assert network.to_latex() in shown
+    assert "| `r_X` | 0.1 | 1/day | measured | Kendall 1948 |" in shown
+    assert "| division | `X -> 2 X` | `total_birth` |" in shown
+    assert r"| chemo | at time 2\*r\_X, if X \> 10: each X survives with probability 10\*\*-3 |" in shown
+
+
+def test_a_cell_cannot_break_out_of_its_table() -> None:
+    net = Network("a|b")
+    net.species("X", unit="<b>|</b>")
+    shown = net._repr_markdown_()
+    assert r"**a\|b**" in shown
+    assert r"| `X` | 0 | \<b\>\|\</b\> | count |" in shown
+
+
+def test_the_notebook_shows_what_is_wrong_instead_of_raising() -> None:
+    net = Network("unfinished")
+    net.species("X")
+    net.reaction("r", "X -> 0", "k*X")
+    assert r"- network 'unfinished', reaction 'r': rate 'k\*X'; 'k' is no species" in net._repr_markdown_()
+
+
+def test_repr_counts_the_parts(network: Network) -> None:
+    assert repr(network) == "<Network 'birth-death': 2 species, 2 parameters, 2 reactions, 3 events>"
