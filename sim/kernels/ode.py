@@ -74,12 +74,21 @@ def negative_propensity(structure, work, h, relative, absolute):
 
 
 @jit
-def crossing(t, h, structure, conditions, work):
+def state_within(theta, structure, work, held, y):
+    """Write the state at fraction `theta` of the last step into `y`; what is held keeps its value."""
+    interpolate(theta, structure, work, y)
+    for s in range(structure.n_species):
+        if held[s] == 1:
+            y[s] = work.x[s]
+
+
+@jit
+def crossing(t, h, structure, conditions, work, held):
     """Return the fraction of the step at which a trigger first rises, 2 if none does; the state there is in work.probe."""
     before = 0.0
     for look in range(1, LOOKS + 1):
         theta = look / LOOKS
-        interpolate(theta, structure, work, work.probe)
+        state_within(theta, structure, work, held, work.probe)
         conditions(t + theta * h, work.probe, work.p, work.a, work.condition)
         if events.rising(structure, work):
             low, high = before, theta
@@ -87,13 +96,13 @@ def crossing(t, h, structure, conditions, work):
                 middle = 0.5 * (low + high)
                 if not low < middle < high:
                     break
-                interpolate(middle, structure, work, work.probe)
+                state_within(middle, structure, work, held, work.probe)
                 conditions(t + middle * h, work.probe, work.p, work.a, work.condition)
                 if events.rising(structure, work):
                     high = middle
                 else:
                     low = middle
-            interpolate(high, structure, work, work.probe)
+            state_within(high, structure, work, held, work.probe)
             return high
         for k in range(structure.event.shape[0]):  # a trigger that fell may rise again within the step
             if work.condition[k] < 0.5:
@@ -111,8 +120,8 @@ def hold(first, t_save, x, observe, work, out):
 
 @jit
 def solve_row(
-    static, hazards, derivatives, observe, event_times, conditions, effects, structure,
-    t_save, x0, relative, absolute, max_step, max_steps, max_events, work, stream, watched, out, fired, statistics,
+    static, hazards, slopes, derivatives, observe, event_times, conditions, effects, structure,
+    t_save, x0, relative, absolute, max_step, max_steps, max_events, work, stream, watched, held, out, fired, statistics,
 ):  # fmt: skip
     """Integrate one row whose parameters stand in work.p; return its status."""
     n = structure.n_species
@@ -148,9 +157,9 @@ def solve_row(
         if saved == saves:
             return OK
         target = min(t_end, events.next_time(structure, work))
-        drift(t, x, work.p, work.a, work.d, work.values, work.mask, structure, hazards, work.slope)
+        drift(t, x, work.p, work.a, work.d, work.values, work.mask, structure, slopes, work.slope_here)
         statistics[3] += 1
-        if not all_finite(work.slope, n):
+        if not all_finite(work.slope_here, n):
             return NON_FINITE
         if restart:
             h = first_step(t, target, structure, work, relative, absolute)
@@ -167,15 +176,15 @@ def solve_row(
             used = target - t if whole else h
             if used <= 4e-16 * max(abs(t), abs(target)):
                 return STEP_TOO_SMALL
-            step(t, used, structure, hazards, work)
-            statistics[3] += 6
+            step(t, used, structure, slopes, work)
+            statistics[3] += 5
             error = scaled_error(structure, work, relative, absolute, watched)
             if error <= 1.0 and all_finite(work.x_new, n):
                 break
             statistics[1] += 1
             h = used * min(growth(error), 0.9)
         statistics[0] += 1
-        theta = crossing(t, used, structure, conditions, work) if triggers else 2.0
+        theta = crossing(t, used, structure, conditions, work, held) if triggers else 2.0
         t_new = target if whole else t + used
         if theta <= 1.0:
             t_new = min(t + theta * used, t_new)
@@ -214,7 +223,7 @@ _SIGNATURE = types.void(
 
 @jit_as(_SIGNATURE)
 def solve(
-    static, hazards, derivatives, observe, event_times, conditions, effects, structure,
+    static, hazards, slopes, derivatives, observe, event_times, conditions, effects, structure,
     t_save, parameters, initial, source, relative, absolute, max_step, max_steps, max_events,
     out, fired, statistics, status,
 ):  # fmt: skip
@@ -237,11 +246,12 @@ def solve(
     work = allocate(structure)
     stream = np.zeros(STATE_WORDS, np.uint64)
     watched = np.ones(structure.n_species, np.int64)
+    held = np.zeros(structure.n_species, np.int64)
     for i in range(source.shape[0]):
         for k in range(structure.n_parameters):
             work.p[k] = parameters[source[i], k]
         status[i] = solve_row(
-            static, hazards, derivatives, observe, event_times, conditions, effects, structure,
+            static, hazards, slopes, derivatives, observe, event_times, conditions, effects, structure,
             t_save, initial[source[i]], relative, absolute, max_step, max_steps, max_events,
-            work, stream, watched, out[i], fired[i], statistics[i],
+            work, stream, watched, held, out[i], fired[i], statistics[i],
         )  # fmt: skip

@@ -94,6 +94,7 @@ class Work(NamedTuple):
     d: FloatArray
     values: FloatArray
     slope: FloatArray
+    slope_here: FloatArray
     jacobian: FloatArray
     factors: FloatArray
     u: FloatArray
@@ -122,12 +123,13 @@ def allocate(structure):
         np.zeros(sums),
         np.zeros(structure.n_hazards + structure.n_derivatives),
         np.zeros(n),
+        np.zeros(n),
         np.zeros(structure.n_slots),
         np.zeros(structure.n_slots),
         np.zeros((6, unknowns)),
         np.zeros((2, n)),
         np.zeros(unknowns),
-        np.ones(reactions),
+        np.ones(reactions + 1),  # the last is of named sums, which are never masked
         np.zeros(events),
         np.zeros(2 * events),
         np.zeros(2 * events),
@@ -136,13 +138,12 @@ def allocate(structure):
 
 
 @jit
-def drift(t, x, p, a, d, values, mask, structure, hazards, slope):
-    """Write dx/dt into `slope`: the sum over reactions of change * mask * hazard * reactant."""
-    hazards(t, x, p, a, d, values)
-    for i in range(structure.n_species):
-        slope[i] = 0.0
+def drift(t, x, p, a, d, values, mask, structure, slopes, slope):
+    """Write dx/dt into `slope`, named sums into `d` and hazards into `values`; masked reactions take no part."""
+    slopes(t, x, p, a, d, values, slope)
     reaction = structure.reaction
-    for r in range(reaction.shape[0]):
+    for m in range(structure.maskable.shape[0]):
+        r = structure.maskable[m]
         rate = mask[r] * values[reaction[r, HAZARD]] * x[reaction[r, FACTOR]]
         for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
             slope[structure.change_species[k]] += structure.change_amount[k] * rate
@@ -213,11 +214,11 @@ def solve(factors, structure, b):
 
 
 @jit
-def stage(t, inverse, i, slope_weight, h, structure, hazards, work):
-    """Turn u[i], which holds the sum of c_ij u_j / h, into stage i; the stage's state stands in `work.probe`."""
+def stage(i, slope_weight, h, structure, work):
+    """Turn u[i], which holds the sum of c_ij u_j, into stage i; its state stands in `work.probe`, slopes in `work.slope`."""
     n = structure.n_species
     right = work.u[i]
-    drift(t, work.probe, work.p, work.a, work.d, work.values, work.mask, structure, hazards, work.slope)
+    inverse = 1.0 / h
     for s in range(n):
         right[s] = work.slope[s] + inverse * right[s]
     for s in range(n, right.shape[0]):
@@ -229,39 +230,49 @@ def stage(t, inverse, i, slope_weight, h, structure, hazards, work):
 
 
 @jit
-def step(t, h, structure, hazards, work):
-    """Try a step from (t, work.x) with `linearise` done there; write work.x_new, and return nothing.
+def stage_slope(t, structure, slopes, work):
+    """Write the slopes of the stage's state."""
+    drift(t, work.probe, work.p, work.a, work.d, work.values, work.mask, structure, slopes, work.slope)
+
+
+@jit
+def step(t, h, structure, slopes, work):
+    """Try a step from (t, work.x), where `linearise` was done and work.slope_here holds the slope; write work.x_new.
 
     Stage 6 stays in ``work.u[5]``: it is the estimate of the local error. Coefficients of the dense output go into work.dense.
     """
     n = structure.n_species
     x, y, u = work.x, work.probe, work.u
-    inverse = 1.0 / h
-    factorise(inverse / GAMMA, work.jacobian, structure, work.factors)
+    factorise(1.0 / (GAMMA * h), work.jacobian, structure, work.factors)
     for s in range(n):
-        y[s] = x[s]
+        work.slope[s] = work.slope_here[s]
         u[0, s] = 0.0
-    stage(t, inverse, 0, SLOPE1, h, structure, hazards, work)
+    stage(0, SLOPE1, h, structure, work)
     for s in range(n):
         y[s] = x[s] + A21 * u[0, s]
         u[1, s] = C21 * u[0, s]
-    stage(t + TIME2 * h, inverse, 1, SLOPE2, h, structure, hazards, work)
+    stage_slope(t + TIME2 * h, structure, slopes, work)
+    stage(1, SLOPE2, h, structure, work)
     for s in range(n):
         y[s] = x[s] + A31 * u[0, s] + A32 * u[1, s]
         u[2, s] = C31 * u[0, s] + C32 * u[1, s]
-    stage(t + TIME3 * h, inverse, 2, SLOPE3, h, structure, hazards, work)
+    stage_slope(t + TIME3 * h, structure, slopes, work)
+    stage(2, SLOPE3, h, structure, work)
     for s in range(n):
         y[s] = x[s] + A41 * u[0, s] + A42 * u[1, s] + A43 * u[2, s]
         u[3, s] = C41 * u[0, s] + C42 * u[1, s] + C43 * u[2, s]
-    stage(t + TIME4 * h, inverse, 3, SLOPE4, h, structure, hazards, work)
+    stage_slope(t + TIME4 * h, structure, slopes, work)
+    stage(3, SLOPE4, h, structure, work)
     for s in range(n):
         y[s] = x[s] + A51 * u[0, s] + A52 * u[1, s] + A53 * u[2, s] + A54 * u[3, s]
         u[4, s] = C51 * u[0, s] + C52 * u[1, s] + C53 * u[2, s] + C54 * u[3, s]
-    stage(t + h, inverse, 4, 0.0, h, structure, hazards, work)
+    stage_slope(t + h, structure, slopes, work)
+    stage(4, 0.0, h, structure, work)
     for s in range(n):
         y[s] += u[4, s]
         u[5, s] = C61 * u[0, s] + C62 * u[1, s] + C63 * u[2, s] + C64 * u[3, s] + C65 * u[4, s]
-    stage(t + h, inverse, 5, 0.0, h, structure, hazards, work)
+    stage_slope(t + h, structure, slopes, work)
+    stage(5, 0.0, h, structure, work)
     for s in range(n):
         work.x_new[s] = y[s] + u[5, s]
         work.dense[0, s] = D21 * u[0, s] + D22 * u[1, s] + D23 * u[2, s] + D24 * u[3, s] + D25 * u[4, s]
@@ -302,12 +313,12 @@ def interpolate(theta, structure, work, y):
 
 @jit
 def first_step(t, t_end, structure, work, relative, absolute):
-    """Return a cautious first step from the state and its slope (which stands in work.slope)."""
+    """Return a cautious first step from the state and its slope (which stands in work.slope_here)."""
     size, speed = 0.0, 0.0
     for s in range(structure.n_species):
         scale = absolute[s] + relative * abs(work.x[s])
         size = max(size, abs(work.x[s]) / scale)
-        speed = max(speed, abs(work.slope[s]) / scale)
+        speed = max(speed, abs(work.slope_here[s]) / scale)
     span = t_end - t
     if not speed > 0.0 or not size > 0.0:
         return 1e-3 * span

@@ -145,7 +145,7 @@ _SIGNATURE = types.void(
 
 @jit_as(_SIGNATURE)
 def simulate_events(
-    static, hazards, derivatives, observe, event_times, conditions, effects, structure,
+    static, hazards, slopes, derivatives, observe, event_times, conditions, effects, structure,
     t_save, parameters, initial, source, max_events, seed, patients, replicates, purpose,
     out, fired, statistics, status,
 ):  # fmt: skip

@@ -62,6 +62,7 @@ class Structure(NamedTuple):
     species_role: IntegerArray
     reaction_role: IntegerArray
     in_hazards: IntegerArray
+    maskable: IntegerArray
 
 
 _integer, _float = types.int64, types.float64
@@ -73,6 +74,8 @@ STATIC = types.void(_vector, _vector)
 """static(p, a): definitions and subexpressions made of parameters alone."""
 HAZARDS = types.void(_float, _vector, _vector, _vector, _vector, _vector)
 """hazards(t, x, p, a, d, h): named sums d and hazards h of the state."""
+SLOPES = types.void(_float, _vector, _vector, _vector, _vector, _vector, _vector)
+"""slopes(t, x, p, a, d, h, dx): the same, and dx/dt from all reactions but those that a kernel may count."""
 DERIVATIVES = HAZARDS
 """derivatives(t, x, p, a, d, g): partial derivatives of d and h by species, sums and time."""
 OBSERVE = types.void(_float, _vector, _vector, _vector, _vector)
@@ -102,16 +105,18 @@ STRUCTURE_TYPE = types.NamedTuple(
         _integers,
         _integers,
         _integers,
+        _integers,  # roles, and what depends on what
     ),
     Structure,
 )
 FUNCTION_TYPES = (
     types.FunctionType(STATIC),
     types.FunctionType(HAZARDS),
+    types.FunctionType(SLOPES),
     types.FunctionType(DERIVATIVES),
     types.FunctionType(OBSERVE),
     types.FunctionType(OBSERVE),
     types.FunctionType(OBSERVE),
     types.FunctionType(EFFECTS),
 )
-"""static, hazards, derivatives, observe, event_times, conditions, effects: the first arguments of every driver."""
+"""static, hazards, slopes, derivatives, observe, event_times, conditions, effects: the first arguments of every driver."""

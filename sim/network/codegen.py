@@ -17,6 +17,7 @@ import numpy as np
 
 from sim.kernels import structure as tables
 from sim.kernels.cache import load_generated
+from sim.network.algebra import add, multiply, total
 from sim.network.classification import Classification, classify
 from sim.network.expression import Call, Compare, Expression, Number, Power, Symbol, differentiate, node_source
 from sim.network.linear_algebra import factorise
@@ -45,7 +46,7 @@ HEADER = '''"""Generated from a reaction network; places in arrays, no names. Do
 import numpy as math  # the same functions; with the compiler off they give inf and NaN where Python's would raise
 
 from sim.kernels._jit import jit_as
-from sim.kernels.structure import DERIVATIVES, EFFECTS, HAZARDS, OBSERVE, STATIC
+from sim.kernels.structure import DERIVATIVES, EFFECTS, HAZARDS, OBSERVE, SLOPES, STATIC
 '''
 
 
@@ -128,7 +129,7 @@ class CompiledNetwork:
     Attributes
     ----------
     functions : tuple of callables
-        static, hazards, derivatives, observe, event_times, conditions, effects.
+        static, hazards, slopes, derivatives, observe, event_times, conditions, effects.
     structure : Structure
     species, parameters, outputs, events : tuple of str
     initial, defaults : ndarray
@@ -203,8 +204,8 @@ class Generator:
         self.hazards: dict[Expression, int] = {}
         for rate in self.classification.rates:
             self.hazards.setdefault(rate.hazard, len(self.hazards))
-        self.gradients: list[tuple[Expression, dict[str, int]]] = []
         self.derivatives: list[Expression] = []
+        self._own: dict[str, list[Expression]] = {}
         self.sum_gradient = {name: self._gradient(definitions[name]) for name in self.places.sums}
         self.hazard_gradient = {h: self._gradient(h) for h in self.hazards}
 
@@ -267,9 +268,34 @@ class Generator:
         hazards = [(f"h[{q}]", hazard) for hazard, q in self.hazards.items()]
         derivatives = [(f"g[{m}]", derivative) for m, derivative in enumerate(self.derivatives)]
         leaf = self._leaf("d")
+        slopes = [(f"dx[{i}]", slope) for i, slope in enumerate(self._slopes())]
         return [
             self._function("hazards", "HAZARDS", "t, x, p, a, d, h", write_program([*sums, *hazards], leaf)),
+            self._function("slopes", "SLOPES", "t, x, p, a, d, h, dx", write_program([*sums, *hazards, *slopes], leaf)),
             self._function("derivatives", "DERIVATIVES", "t, x, p, a, d, g", write_program(derivatives, leaf)),
+        ]
+
+    def _slopes(self) -> list[Expression]:
+        """Return dx/dt of each species from the reactions that no kernel ever masks."""
+        terms: dict[str, list[Expression]] = {name: [] for name in self.places.species}
+        triples = zip(
+            self.network.all_reactions, self.classification.rates, self.classification.reactions, strict=True
+        )
+        for reaction, rate, role in triples:
+            if role == "exact":
+                continue
+            for name, change in reaction.net.items():
+                # hazards per cell are collected first: one product a class instead of one a reaction
+                term = multiply(Number(change), rate.hazard)
+                if rate.reactant is not None and rate.reactant != name:
+                    term = multiply(term, Symbol(rate.reactant))
+                elif rate.reactant == name:
+                    self_terms = self._own.setdefault(name, [])
+                    self_terms.append(term)
+                    continue
+                terms[name].append(term)
+        return [
+            add(total(rest), multiply(total(self._own.get(name, [])), Symbol(name))) for name, rest in terms.items()
         ]
 
     def _event_functions(self) -> list[str]:
@@ -424,6 +450,9 @@ class Generator:
             species_role=np.array([SPECIES_ROLES[r] for r in self.classification.species], dtype=np.int64),
             reaction_role=np.array([REACTION_ROLES[r] for r in self.classification.reactions], dtype=np.int64),
             in_hazards=in_hazards,
+            maskable=np.array(
+                [r for r, role in enumerate(self.classification.reactions) if role == "exact"], dtype=np.int64
+            ),
         )
 
     def _species_in_hazards(self) -> Any:
@@ -481,5 +510,5 @@ def compile_network(network: Network, outputs: Sequence[str]) -> CompiledNetwork
 @lru_cache(maxsize=64)
 def _functions(source: str) -> tuple[Any, ...]:
     module = load_generated(source)
-    names = ("static", "hazards", "derivatives", "observe", "event_times", "conditions", "effects")
+    names = ("static", "hazards", "slopes", "derivatives", "observe", "event_times", "conditions", "effects")
     return tuple(getattr(module, name) for name in names)
