@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from sim.network import printing
 from sim.network.elements import Event, Parameter, Species
+from sim.network.nodes import Add, Expression, Number, Subtract
 from sim.network.printing import latex_name, number_text
 
 if TYPE_CHECKING:
     from sim.network.network import Network
+
+WIDTH = 100
+"""Characters after which a sum in text goes on in the next line."""
+LATEX_WIDTH = 200
+"""The same for LaTeX, whose markup is not seen."""
+CONTINUED = " " * 6
 
 __all__ = ["event_words", "to_latex", "to_markdown", "to_text"]
 
@@ -37,13 +44,15 @@ def to_text(network: Network) -> str:
         (f"{one.name}:", one.text, f"at  {printing.to_text(one.rate)}", one.description)
         for one in network.all_reactions
     ]
-    definitions = [(one.name, f"= {one.expression}", one.description) for one in network.all_definitions]
+    definitions = [
+        (one.name, f"= {_wrapped(one.expression)}", one.description) for one in network.all_definitions
+    ]
     groups: list[tuple[str, Sequence[tuple[str, ...]]]] = [
         ("Species", [_species_row(one) for one in network.all_species]),
         ("Parameters", parameters),
         ("Definitions", definitions),
         ("Reactions", reactions),
-        ("Equations", [(f"d {name}/dt", f"= {rate}") for name, rate in network.drift().items()]),
+        ("Equations", [(f"d {name}/dt", f"= {_wrapped(rate)}") for name, rate in network.drift().items()]),
         ("Events", [(f"{one.name}:", event_words(one), one.description) for one in network.all_events]),
     ]
     lines = [f"{network.name}, time in {network.time_unit}"]
@@ -61,6 +70,35 @@ def _species_row(species: Species) -> tuple[str, ...]:
 def _grounds(parameter: Parameter) -> str:
     """Return what a parameter's value rests on."""
     return f"{parameter.kind}: {parameter.source}" if parameter.source else parameter.kind
+
+
+def _terms(expression: Expression, write: Callable[[Expression], str]) -> list[str]:
+    """Return the terms of a sum, each but the first with its sign; sums within brackets stay whole."""
+    later: list[str] = []
+    while isinstance(expression, (Add, Subtract)):
+        sign = "+" if isinstance(expression, Add) else "-"
+        # Written behind a zero, the term gets the brackets that it needs.
+        zero = Number(0)
+        alone = type(expression)(zero, expression.right)
+        later.append(f"{sign} {write(alone).removeprefix(write(zero)).strip().removeprefix(sign).strip()}")
+        expression = expression.left
+    return [write(expression), *reversed(later)]
+
+
+def _lines(terms: list[str], width: int) -> list[str]:
+    """Fill lines of about `width` characters with whole terms."""
+    lines = [terms[0]]
+    for term in terms[1:]:
+        if len(lines[-1]) + len(term) < width:
+            lines[-1] += f" {term}"
+        else:
+            lines.append(term)
+    return lines
+
+
+def _wrapped(expression: Expression) -> str:
+    """Return the text of an expression, a long sum on several lines."""
+    return f"\n{CONTINUED}".join(_lines(_terms(expression, printing.to_text), WIDTH))
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
@@ -88,21 +126,36 @@ def event_words(event: Event) -> str:
     condition = "" if event.if_ is None else f", if {event.if_}"
     deeds = [f"{name} gains {amount}" for name, amount in event.add.items()]
     deeds += [f"{name} becomes {amount}" for name, amount in event.set.items()]
-    deeds += [f"each {name} survives with probability {chance}" for name, chance in event.survive.items()]
+    together: dict[Expression, list[str]] = {}
+    for name, chance in event.survive.items():
+        together.setdefault(chance, []).append(name)
+    deeds += [
+        f"each {_listed(names)} survives with probability {chance}" for chance, names in together.items()
+    ]
     if event.stop:
         deeds.append("the course ends")
     return f"{moment}{condition}: {', '.join(deeds)}"
 
 
+def _listed(names: list[str]) -> str:
+    """Return names as words: ``a``, ``a or b``, ``a, b or c``."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
 def to_latex(network: Network) -> str:
-    r"""Return the differential equations, then the definitions, as a LaTeX ``aligned`` block."""
-    rows = [
-        rf"\frac{{\mathrm{{d}} {latex_name(name)}}}{{\mathrm{{d}} t}} &= {printing.to_latex(rate)}"
+    r"""Return the differential equations, then the definitions, as a LaTeX ``aligned`` block.
+
+    A long sum goes over several lines.
+    """
+    sides = [
+        (rf"\frac{{\mathrm{{d}} {latex_name(name)}}}{{\mathrm{{d}} t}}", rate)
         for name, rate in network.drift().items()
     ]
-    rows += [
-        f"{latex_name(one.name)} &= {printing.to_latex(one.expression)}" for one in network.all_definitions
-    ]
+    sides += [(latex_name(one.name), one.expression) for one in network.all_definitions]
+    rows: list[str] = []
+    for left, right in sides:
+        first, *rest = _lines(_terms(right, printing.to_latex), LATEX_WIDTH)
+        rows += [f"{left} &= {first}", *(rf"&\quad {{}} {line}" for line in rest)]
     body = " \\\\\n".join(rows)
     return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 

@@ -141,23 +141,28 @@ _LATEX_FUNCTIONS = {"exp": r"\exp", "log": r"\ln", "tanh": r"\tanh", "min": r"\m
 
 
 def latex_name(name: str) -> str:
-    r"""Return a name as LaTeX: Greek letters, subscripts, and long names upright.
+    r"""Return a name as LaTeX: a letter with short subscripts as a symbol, everything else upright as it is written.
 
     Examples
     --------
     >>> print(latex_name("r_L"), latex_name("mu"), latex_name("k1"), latex_name("total_birth"))
     r_{L} \mu k_{1} \mathrm{total\_birth}
     """
-    head, _, rest = name.partition("_")
+    head, *subscripts = name.split("_")
     numbered = re.fullmatch(r"([A-Za-z]+?)([0-9]+)", head)
-    if numbered and (len(numbered[1]) == 1 or numbered[1] in _GREEK):
-        head, rest = numbered[1], f"{numbered[2]}_{rest}" if rest else numbered[2]
-    if not head or (len(head) > 1 and head not in _GREEK):
+    if numbered:
+        head, subscripts = numbered[1], [numbered[2], *subscripts]
+    is_symbol = len(head) == 1 or head in _GREEK
+    if not is_symbol or len(subscripts) > 2 or not all(_is_short(word) for word in subscripts):
         escaped = name.replace("_", r"\_")
         return rf"\mathrm{{{escaped}}}"
-    subscript = ", ".join(_latex_word(word) for word in rest.split("_") if word)
     letter = _latex_word(head)
-    return f"{letter}_{{{subscript}}}" if subscript else letter
+    return f"{letter}_{{{', '.join(_latex_word(word) for word in subscripts)}}}" if subscripts else letter
+
+
+def _is_short(word: str) -> bool:
+    """Tell whether part of a name makes a subscript; ``b_cells`` is a word and no b with a subscript."""
+    return 1 <= len(word) <= 3 or word.isdigit() or word in _GREEK
 
 
 def _latex_word(word: str) -> str:

@@ -61,6 +61,36 @@ def test_groups_without_entries_are_left_out() -> None:
     )
 
 
+def test_a_long_sum_goes_over_lines_between_its_terms() -> None:
+    net = Network("long")
+    net.species("X", kind="concentration")
+    names = [f"rate_of_process_{i}" for i in range(12)]
+    for name in names:
+        net.parameter(name, 1)
+    net.reaction("r", "0 -> X", " - ".join(names) + " - (rate_of_process_1 + rate_of_process_2)*X - (1 - X)")
+    text = net.equations()
+    equation = text[text.index("  d X/dt") :].split("\n")
+    assert [line.strip() for line in equation[:3]] == [
+        "d X/dt  = rate_of_process_0 - rate_of_process_1 - rate_of_process_2 - rate_of_process_3 - rate_of_process_4",
+        "- rate_of_process_5 - rate_of_process_6 - rate_of_process_7 - rate_of_process_8 - rate_of_process_9",
+        "- rate_of_process_10 - rate_of_process_11 - (rate_of_process_1 + rate_of_process_2)*X - (1 - X)",
+    ]
+    latex = net.to_latex()
+    assert latex.count(r"&\quad {} - ") == latex.count("\\\\\n") >= 1
+    assert latex.replace("\\\\\n&\\quad {} ", "").count(r"\mathrm{rate") == 14
+
+
+def test_species_that_survive_alike_are_named_together() -> None:
+    net = Network("chemo")
+    for name in ("A", "B", "C", "D"):
+        net.species(name, 1)
+    net.event("chemo", at=1, survive={"A": 0.1, "B": 0.1, "C": 0.1, "D": 0.5})
+    last = net.equations().splitlines()[-1]
+    assert last == (
+        "  chemo:  at time 1: each A, B or C survives with probability 0.1, each D survives with probability 0.5"
+    )
+
+
 def test_latex_aligns_equations_and_definitions(network: Network) -> None:
     assert network.to_latex() == (
         "\\begin{aligned}\n"

@@ -116,7 +116,11 @@ def test_latex_takes_names_of_the_caller() -> None:
         ("total_birth", r"\mathrm{total\_birth}"),
         ("birth", r"\mathrm{birth}"),
         ("_x", r"\mathrm{\_x}"),
-        ("x_", "x"),
+        ("x_", r"\mathrm{x\_}"),
+        ("b_cells", r"\mathrm{b\_cells}"),
+        ("k_in_max_out", r"\mathrm{k\_in\_max\_out}"),
+        ("cd19_two", r"\mathrm{cd19\_two}"),
+        ("r_12345", "r_{12345}"),
     ],
 )
 def test_names_in_latex(name: str, latex: str) -> None:
