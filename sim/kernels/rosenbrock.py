@@ -27,22 +27,15 @@ from sim.kernels._jit import jit
 from sim.kernels.structure import (
     CHANGE_BEGIN,
     CHANGE_END,
-    DIAGONAL,
-    ELIMINATION_BEGIN,
-    ELIMINATION_END,
+    COLUMNS_END,
     FACTOR,
     HAZARD,
     MULTIPLIER,
     PLACE,
     REACTION,
-    ROW,
-    SLOT,
+    ROWS_END,
     SOURCE,
     UNKNOWN,
-    UPDATE_BEGIN,
-    UPDATE_END,
-    UPPER_BEGIN,
-    UPPER_END,
     FloatArray,
 )
 
@@ -184,33 +177,44 @@ def factorise(shift, jacobian, structure, factors):
         factors[s] = jacobian[s]
     for i in range(structure.n_species):
         factors[structure.diagonal[i]] += shift
-    pivot, elimination, update = structure.pivot, structure.elimination, structure.update
+    pivot, update = structure.pivot, structure.update
+    multipliers, diagonal = structure.row.shape[0], structure.row.shape[0] + structure.column.shape[0]
+    e, l, q = 0, multipliers, 0
     for k in range(pivot.shape[0]):
-        inverse = 1.0 / factors[pivot[k, DIAGONAL]]
-        factors[pivot[k, DIAGONAL]] = inverse
-        for e in range(pivot[k, ELIMINATION_BEGIN], pivot[k, ELIMINATION_END]):
-            multiplier = factors[elimination[e, SLOT]] * inverse
-            factors[elimination[e, SLOT]] = multiplier
-            for q in range(elimination[e, UPDATE_BEGIN], elimination[e, UPDATE_END]):
-                factors[update[q, 0]] -= multiplier * factors[update[q, 1]]
+        inverse = 1.0 / factors[diagonal + k]
+        factors[diagonal + k] = inverse
+        end = multipliers + pivot[k, COLUMNS_END]
+        while e < pivot[k, ROWS_END]:
+            multiplier = factors[e] * inverse
+            factors[e] = multiplier
+            for entry in range(l, end):
+                factors[update[q]] -= multiplier * factors[entry]
+                q += 1
+            e += 1
+        l = end
 
 
 @jit
 def solve(factors, structure, b):
     """Solve in place with the factors."""
-    pivot, elimination, upper = structure.pivot, structure.elimination, structure.upper
-    n = pivot.shape[0]
+    pivot, row, column = structure.pivot, structure.row, structure.column
+    n, multipliers = pivot.shape[0], row.shape[0]
+    diagonal = multipliers + column.shape[0]
+    e = 0
     for k in range(n):
         value = b[pivot[k, UNKNOWN]]
-        if value != 0.0:
-            for e in range(pivot[k, ELIMINATION_BEGIN], pivot[k, ELIMINATION_END]):
-                b[elimination[e, ROW]] -= factors[elimination[e, SLOT]] * value
-    for j in range(n):
-        k = n - 1 - j
+        end = pivot[k, ROWS_END]
+        for place in range(e, end):
+            b[row[place]] -= factors[place] * value
+        e = end
+    end = column.shape[0]
+    for k in range(n - 1, -1, -1):
         value = b[pivot[k, UNKNOWN]]
-        for e in range(pivot[k, UPPER_BEGIN], pivot[k, UPPER_END]):
-            value -= factors[upper[e, 1]] * b[upper[e, 0]]
-        b[pivot[k, UNKNOWN]] = value * factors[pivot[k, DIAGONAL]]
+        begin = pivot[k - 1, COLUMNS_END] if k > 0 else 0
+        for place in range(begin, end):
+            value -= factors[multipliers + place] * b[column[place]]
+        b[pivot[k, UNKNOWN]] = value * factors[diagonal + k]
+        end = begin
 
 
 @jit

@@ -19,9 +19,7 @@ HAZARD, FACTOR, CHANGES_COUNT, CHANGE_BEGIN, CHANGE_END = range(5)
 # columns of Structure.assembly and .time_terms: where (slot or row), which value of [hazards, derivatives], factor, reaction
 PLACE, SOURCE, MULTIPLIER, REACTION = range(4)
 # columns of Structure.pivot
-UNKNOWN, DIAGONAL, ELIMINATION_BEGIN, ELIMINATION_END, UPPER_BEGIN, UPPER_END = range(6)
-# columns of Structure.elimination
-ROW, SLOT, UPDATE_BEGIN, UPDATE_END = range(4)
+UNKNOWN, ROWS_END, COLUMNS_END = range(3)
 # columns of Structure.event
 TIMED, STOP, HAS_IF, EFFECT_BEGIN, EFFECT_END = range(5)
 # operations of Structure.effect, in the order in which an event applies them
@@ -53,9 +51,9 @@ class Structure(NamedTuple):
     time_terms: IntegerArray
     time_coefficient: FloatArray
     pivot: IntegerArray
-    elimination: IntegerArray
+    row: IntegerArray
+    column: IntegerArray
     update: IntegerArray
-    upper: IntegerArray
     event: IntegerArray
     effect: IntegerArray
     is_count: IntegerArray
@@ -96,9 +94,9 @@ STRUCTURE_TYPE = types.NamedTuple(
         _table,
         _vector,  # time terms
         _table,
-        _table,
-        _table,
-        _table,  # factorisation
+        _integers,
+        _integers,
+        _integers,  # factorisation
         _table,
         _table,  # events
         _integers,

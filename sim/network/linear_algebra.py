@@ -18,36 +18,35 @@ IntegerArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Factorisation:
-    """Tables of a sparse LU without pivoting; `slot` is a place in the flat array of entries.
+    """Tables of a sparse LU without pivoting.
+
+    Entries live in one flat array in the order in which a solution reads them: multipliers of the elimination, then the rows right
+    of the diagonal, then the diagonal, each in the order of the pivots.
 
     Attributes
     ----------
     slots : dict
-        ``(row, column) -> slot`` of every entry, fill-in included.
-    pivot : ndarray, shape (n, 6)
-        In the order of elimination: unknown, slot of its diagonal, begin and end in `elimination`, begin and end in `upper`.
-    elimination : ndarray, shape (m, 4)
-        Row that is eliminated, slot of its multiplier, begin and end in `update`.
-    update : ndarray, shape (k, 2)
-        Slot that is changed, slot of the pivot row that changes it.
-    upper : ndarray, shape (l, 2)
-        Column and slot of the entries right of the diagonal of a pivot row.
+        ``(row, column) -> place`` of every entry, fill-in included.
+    pivot : ndarray, shape (n, 3)
+        In the order of elimination: unknown, end of its multipliers, end of its row (counted among rows).
+    row : ndarray, shape (m,)
+        Row that each multiplier eliminates from.
+    column : ndarray, shape (l,)
+        Column of each entry right of the diagonal.
+    update : ndarray, shape (k,)
+        Places that are changed, pivot by pivot, multiplier by multiplier, along the pivot's row.
     """
 
     slots: dict[tuple[int, int], int]
     pivot: IntegerArray
-    elimination: IntegerArray
+    row: IntegerArray
+    column: IntegerArray
     update: IntegerArray
-    upper: IntegerArray
 
     @property
     def operations(self) -> int:
         """Multiply-adds of one factorisation."""
-        return len(self.elimination) + len(self.update)
-
-
-def _table(rows: list[tuple[int, ...]], width: int) -> IntegerArray:
-    return np.array(rows, dtype=np.int64).reshape(len(rows), width)
+        return len(self.row) + len(self.update)
 
 
 def factorise(size: int, entries: Iterable[tuple[int, int]]) -> Factorisation:
@@ -64,44 +63,50 @@ def factorise(size: int, entries: Iterable[tuple[int, int]]) -> Factorisation:
     -------
     Factorisation
         Order, fill-in and the tables that the kernel walks.
+
+    Examples
+    --------
+    >>> factorise(2, [(0, 1), (1, 0)]).operations
+    2
     """
-    slots: dict[tuple[int, int], int] = {}
-    in_row: list[set[int]] = [set() for _ in range(size)]
-    in_column: list[set[int]] = [set() for _ in range(size)]
-
-    def place(row: int, column: int) -> int:
-        in_row[row].add(column)
-        in_column[column].add(row)
-        return slots.setdefault((row, column), len(slots))
-
-    for index in range(size):
-        place(index, index)
-    for row, column in sorted(set(entries)):
-        place(row, column)
-
+    in_row: list[set[int]] = [{i} for i in range(size)]
+    in_column: list[set[int]] = [{i} for i in range(size)]
+    for i, j in entries:
+        in_row[i].add(j)
+        in_column[j].add(i)
     left = set(range(size))
-    pivots: list[tuple[int, ...]] = []
-    eliminations: list[tuple[int, ...]] = []
-    updates: list[tuple[int, ...]] = []
-    uppers: list[tuple[int, ...]] = []
+    order: list[tuple[int, list[int], list[int]]] = []  # pivot, rows below, columns to the right
     while left:
         chosen = min(left, key=lambda k: ((len(in_row[k]) - 1) * (len(in_column[k]) - 1), k))
         left.remove(chosen)
-        columns = sorted(in_row[chosen] - {chosen})
-        rows = sorted(in_column[chosen] - {chosen})
-        first_elimination, first_upper = len(eliminations), len(uppers)
-        for row in rows:
-            begin = len(updates)
-            updates.extend((place(row, column), slots[chosen, column]) for column in columns)
-            eliminations.append((row, slots[row, chosen], begin, len(updates)))
-        uppers.extend((column, slots[chosen, column]) for column in columns)
-        pivots.append(
-            (chosen, slots[chosen, chosen], first_elimination, len(eliminations), first_upper, len(uppers))
-        )
-        for row in rows:  # what is eliminated takes no part in later choices
-            in_row[row].discard(chosen)
-        for column in columns:
-            in_column[column].discard(chosen)
+        rows, columns = sorted(in_column[chosen] - {chosen}), sorted(in_row[chosen] - {chosen})
+        order.append((chosen, rows, columns))
+        for i in rows:
+            in_row[i].discard(chosen)  # what is eliminated takes no part in later choices
+            in_row[i].update(columns)
+        for j in columns:
+            in_column[j].discard(chosen)
+            in_column[j].update(rows)
+    multipliers = sum(len(rows) for _, rows, _ in order)
+    above = sum(len(columns) for _, _, columns in order)
+    slots: dict[tuple[int, int], int] = {}
+    pivots: list[tuple[int, int, int]] = []
+    all_rows: list[int] = []
+    all_columns: list[int] = []
+    for k, (chosen, rows, columns) in enumerate(order):
+        for i in rows:
+            slots[i, chosen] = len(all_rows)
+            all_rows.append(i)
+        for j in columns:
+            slots[chosen, j] = multipliers + len(all_columns)
+            all_columns.append(j)
+        slots[chosen, chosen] = multipliers + above + k
+        pivots.append((chosen, len(all_rows), len(all_columns)))
+    updates = [slots[i, j] for _, rows, columns in order for i in rows for j in columns]
     return Factorisation(
-        slots, _table(pivots, 6), _table(eliminations, 4), _table(updates, 2), _table(uppers, 2)
+        slots,
+        np.array(pivots, dtype=np.int64).reshape(size, 3),
+        np.array(all_rows, dtype=np.int64),
+        np.array(all_columns, dtype=np.int64),
+        np.array(updates, dtype=np.int64),
     )
