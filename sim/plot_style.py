@@ -30,7 +30,9 @@ CAUSE_COLOURS = {
     "cd22-low": "#E69F00",
     "both": "#CC79A7",
     "switched": "#009E73",
-    "death": "#999999",
+    "death in remission": "#999999",
+    "unclassified": "#666666",
+    "transplant or next therapy": "#CCCCCC",
 }
 CAUSE_LABELS = {
     "positive": "antigen-positive",
@@ -38,7 +40,6 @@ CAUSE_LABELS = {
     "cd22-low": "CD22-low",
     "both": "CD19-neg., CD22-low",
     "switched": "lineage-switched",
-    "death": "death in remission",
 }
 
 

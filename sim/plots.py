@@ -39,9 +39,12 @@ from sim.plot_style import (
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
     from sim.trial.incidence import CumulativeIncidence
     from sim.trial.survival import SurvivalCurve
+
+    Table = pd.DataFrame | Mapping[str, NDArray[Any]]
 
 __all__ = ["ARM_COLOURS", "CAUSE_COLOURS", "DAYS_PER_MONTH", "forest", "incidence", "kinetics", "km"]
 
@@ -50,6 +53,11 @@ _QUANTITIES = {
     "car_t_blood": ("CAR T cells in blood (per µL)", 1e-3),
     "marrow_blast_fraction": ("Blasts, share of marrow cells", 1e-7),
 }
+
+
+_BAND_EDGES = ("q05", "q25", "q50", "q75", "q95")
+_FOREST_ENDS = ("reported", "reported_high", "simulated", "upper")
+_FOREST_COLUMNS = ("label", "unit", "reported_low", "lower", "inside", *_FOREST_ENDS)
 
 
 def km(
@@ -114,8 +122,8 @@ def incidence(
     curves: Mapping[str, CumulativeIncidence],
     *,
     axes: Sequence[Axes] | None = None,
-    ylabel: str = "Share of patients in remission at first",
-    xlabel: str = "Months since remission",
+    ylabel: str = "Share of those who reached remission",
+    xlabel: str = "Months since first infusion",
     until: float | None = None,
 ) -> list[Axes]:
     """Draw stacked cumulative incidences of the competing causes, a panel an arm.
@@ -167,7 +175,7 @@ def incidence(
 
 
 def kinetics(
-    frame: pd.DataFrame,
+    frame: Table,
     *,
     infusions: Mapping[str, Sequence[float]] | None = None,
     axes: Sequence[Axes] | None = None,
@@ -177,7 +185,7 @@ def kinetics(
 
     Parameters
     ----------
-    frame : DataFrame
+    frame : DataFrame or mapping of str to ndarray
         Columns arm, quantity, day, q05, q25, q50, q75, q95 (of the patients alive on that day).
     infusions : mapping of str to sequence of float, optional
         Days of infusion of each arm, marked at the top.
@@ -191,16 +199,18 @@ def kinetics(
     list of Axes
         Row by row: all arms of the first quantity, then of the next.
     """
-    arms = list(dict.fromkeys(frame["arm"]))
-    quantities = [name for name in _QUANTITIES if (frame["quantity"] == name).any()]
+    columns = {name: np.asarray(frame[name]) for name in ("arm", "quantity", "day", *_BAND_EDGES)}
+    arms = list(dict.fromkeys(columns["arm"].tolist()))
+    quantities = [name for name in _QUANTITIES if (columns["quantity"] == name).any()]
     panels = new_panels(axes, len(arms) * len(quantities), width=3.3, height=2.5, columns=len(arms))
-    tops = frame.groupby("quantity")["q95"].max()
     for place, ax in enumerate(panels):
         quantity, arm = quantities[place // len(arms)], arms[place % len(arms)]
         label, floor = _QUANTITIES[quantity]
-        part = frame[(frame["arm"] == arm) & (frame["quantity"] == quantity)]
+        chosen = columns["quantity"] == quantity
+        top = float(np.nanmax(columns["q95"][chosen]))
+        chosen &= columns["arm"] == arm
+        part = {name: values[chosen] for name, values in columns.items()}
         _band(ax, part, arm_colour(place % len(arms)), floor)
-        top = float(tops[quantity])
         ax.set_ylim(floor, 1.0 if quantity == "marrow_blast_fraction" else 3.0 * max(top, 10.0 * floor))
         if quantity == "marrow_blast_fraction":
             _limits(ax, mrd_limit)
@@ -221,12 +231,12 @@ def kinetics(
     return panels
 
 
-def forest(frame: pd.DataFrame, *, axes: Sequence[Axes] | None = None, title: str = "") -> list[Axes]:
+def forest(frame: Table, *, axes: Sequence[Axes] | None = None, title: str = "") -> list[Axes]:
     """Draw each reported outcome beside the interval that the simulation gives a trial of that size.
 
     Parameters
     ----------
-    frame : DataFrame
+    frame : DataFrame or mapping of str to ndarray
         A row per outcome: label, unit ("share", "days" or "ratio"), reported (or reported_low and reported_high for
         a range), simulated, lower, upper, inside (bool or None).
     axes : sequence of Axes, optional
@@ -239,23 +249,25 @@ def forest(frame: pd.DataFrame, *, axes: Sequence[Axes] | None = None, title: st
     list of Axes
         One per unit; times are shown in months.
     """
-    units = [unit for unit in ("share", "days", "ratio") if (frame["unit"] == unit).any()]
-    counts = [int((frame["unit"] == unit).sum()) for unit in units]
+    columns = {name: np.asarray(frame[name]) for name in _FOREST_COLUMNS}
+    units = [unit for unit in ("share", "days", "ratio") if (columns["unit"] == unit).any()]
+    counts = [int((columns["unit"] == unit).sum()) for unit in units]
     panels = list(axes) if axes is not None else _forest_figure(counts)
-    for place, (ax, unit) in enumerate(zip(panels, units, strict=True)):
-        rows = frame[frame["unit"] == unit].reset_index(drop=True)
+    for place, (ax, unit, count) in enumerate(zip(panels, units, counts, strict=True)):
+        rows = {name: values[columns["unit"] == unit] for name, values in columns.items()}
         scale = DAYS_PER_MONTH if unit == "days" else 1.0
-        height = np.arange(len(rows))[::-1]
-        for y, row in zip(height, rows.to_dict("records"), strict=True):
-            _forest_row(ax, float(y), {str(key): value for key, value in row.items()}, scale)
-        ax.set_yticks(height, list(rows["label"]))
-        ax.set_ylim(-0.6, len(rows) - 0.4)
+        height = np.arange(count)[::-1]
+        for number, y in enumerate(height):
+            row = {name: values[number] for name, values in rows.items()}
+            _forest_row(ax, float(y), row, scale)
+        ax.set_yticks(height, rows["label"].tolist())
+        ax.set_ylim(-0.6, count - 0.4)
         if unit == "share":
             ax.set_xlim(-0.02, 1.02)
             ax.set_xlabel("Share of patients")
             ax.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
         else:
-            top = np.nanmax(rows[["reported", "reported_high", "simulated", "upper"]].to_numpy(dtype=float))
+            top = max(float(np.nanmax(rows[name].astype(float), initial=0.0)) for name in _FOREST_ENDS)
             ax.set_xlim(0, 1.08 * top / scale)
             ax.set_xlabel("Months" if unit == "days" else "Ratio to baseline")
         clean(ax, title if place == 0 else "")
@@ -268,11 +280,11 @@ def forest(frame: pd.DataFrame, *, axes: Sequence[Axes] | None = None, title: st
     return panels
 
 
-def _band(ax: Axes, part: pd.DataFrame, colour: str, floor: float) -> None:
+def _band(ax: Axes, part: Mapping[str, NDArray[Any]], colour: str, floor: float) -> None:
     """Median line and two bands over a square-root time axis and a log value axis."""
-    day = part["day"].to_numpy(dtype=np.float64)
+    day = part["day"].astype(np.float64)
     # Below the axis, but finite: a band that reaches zero leaves through the lower edge.
-    value = {name: np.maximum(part[name].to_numpy(dtype=np.float64), 1e-3 * floor) for name in _BAND_EDGES}
+    value = {name: np.maximum(part[name].astype(np.float64), 1e-3 * floor) for name in _BAND_EDGES}
     ax.set_xscale("function", functions=(signed_root, signed_square))
     ax.set_yscale("log")
     ax.fill_between(day, value["q05"], value["q95"], color=colour, alpha=0.15, linewidth=0)
@@ -282,9 +294,6 @@ def _band(ax: Axes, part: pd.DataFrame, colour: str, floor: float) -> None:
     ax.set_xlim(start, end)
     ax.set_xticks([tick for tick in (0, 7, 28, 90, 180, 365, 730, 1460, 2920) if tick <= end])
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-
-
-_BAND_EDGES = ("q05", "q25", "q50", "q75", "q95")
 
 
 def _limits(ax: Axes, mrd_limit: float | None) -> None:

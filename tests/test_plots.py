@@ -82,7 +82,9 @@ def test_given_axes_are_drawn_on(curves):
 
 def test_stacked_incidence_labels_the_aalen_johansen_share_of_each_cause():
     time = [30, 60, 90, 120, 400, 400, 400, 400]
-    curve = cumulative_incidence(time, [1, 2, 1, 3, 0, 0, 0, 0], ["positive", "cd19-negative", "death"])
+    curve = cumulative_incidence(
+        time, [1, 2, 1, 3, 0, 0, 0, 0], ["positive", "cd19-negative", "death in remission"]
+    )
     axes = plots.incidence({"all": curve}, until=400)
     assert [text.get_text() for text in axes[0].texts] == [
         "antigen-positive 25 %", "CD19-negative 12 %", "death in remission 12 %",
@@ -93,12 +95,12 @@ def test_stacked_incidence_labels_the_aalen_johansen_share_of_each_cause():
 
 
 def test_incidence_has_a_panel_an_arm_and_one_colour_a_cause():
-    curve = cumulative_incidence([1, 2, 3, 4], [1, 2, 0, 1], ["cd22-low", "death"])
+    curve = cumulative_incidence([1, 2, 3, 4], [1, 2, 0, 1], ["cd22-low", "death in remission"])
     axes = plots.incidence({"a": curve, "b": curve, "c": curve, "d": curve})
     assert len(axes) == 4
     for ax in axes:
         found = [mpl.colors.to_hex(area.get_facecolor()[0]).upper() for area in ax.collections]
-        assert found == [plots.CAUSE_COLOURS["cd22-low"], plots.CAUSE_COLOURS["death"]]
+        assert found == [plots.CAUSE_COLOURS["cd22-low"], plots.CAUSE_COLOURS["death in remission"]]
 
 
 def kinetics_frame() -> pd.DataFrame:
