@@ -183,6 +183,8 @@ class AntigenGrid:
         Levels of the CD22 ladder, at least 1; 3 by default, 6 and 12 to check convergence.
     lineage_switch : bool
         Whether the lineage-switched class exists.
+    reach : float
+        Outermost boundaries of the ladder, in stationary standard deviations.
 
     Examples
     --------
@@ -192,11 +194,12 @@ class AntigenGrid:
 
     cd22_levels: int = 3
     lineage_switch: bool = True
+    reach: float = LADDER_REACH
     ladder: Ladder = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Compute the ladder once."""
-        object.__setattr__(self, "ladder", ladder(self.cd22_levels))
+        object.__setattr__(self, "ladder", ladder(self.cd22_levels, self.reach))
 
     @property
     def level_names(self) -> tuple[str, ...]:

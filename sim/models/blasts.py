@@ -87,7 +87,7 @@ def declare_blasts(net: Network, design: Design) -> None:
         description="time in which a daughter line forgets how dim it was (tau)",
     )
     for site in design.sites[1:]:
-        share, exchange, access = _SITE_DEFAULTS.get(site, (0.01, 0.001, 0.2))
+        share, exchange, access = _SITE_DEFAULTS.get(site, (0.3, 0.005, 0.15))
         net.parameter(
             f"{site}_share",
             share,
@@ -185,7 +185,7 @@ def _die(net: Network, design: Design) -> None:
     graft = " + graft_versus_leukaemia*graft" if design.transplant else ""
     net.define(
         "death_hazard",
-        f"blast_death_rate + division_hazard*leukaemia_cells/marrow_capacity{graft}",
+        f"blast_death_rate + division_hazard*leukaemia_cells/leukaemia_capacity{graft}",
         "per-capita death of leukaemia cells without CAR T cells",
     )
     for cell in design.leukaemia():
@@ -237,7 +237,7 @@ def _define_recognition(net: Network, product: ProductDesign, c: AntigenClass) -
         antigen: None if (state := c.state(antigen)) is None else f"{antigen}_{state}"
         for antigen in product.targets
     }
-    for kind, shift in (("lysis", ""), ("stimulation", "stimulation_shift*")):
+    for kind, shift in (("lysis", ""), ("stimulation", f"stimulation_shift_{product.name}*")):
         arms = [
             Arm(a, f"{shift}threshold_{product.name}_{a}", f"strength_{product.name}_{a}")
             for a in product.targets

@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 from sim.errors import InputError
 from sim.models.antigen import ANTIGENS, AntigenClass, AntigenGrid, RecognitionForm
 
-__all__ = ["Design", "ProductDesign", "total"]
+__all__ = ["RULES", "Design", "ProductDesign", "total"]
+
+RULES = ("remission", "non_responder", "relapse")
+"""What an infusion may wait for: marrow blasts below a limit on a day, at or above it on a day, or reaching it from a day on."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,8 @@ class ProductDesign:
         "single" for one target; "additive" (tandem receptor, occupancies add up) or "either" (two receptors on one cell) for two.
     infusions : int
         How many infusion slots the network holds; a slot that a patient does not use has an infinite time.
-    retreatment : bool
-        Whether a rule that depends on the patient (no response, relapse) may infuse the product again.
+    rules : tuple of str
+        Further infusion slots that depend on the patient: each "remission", "non_responder" or "relapse".
     construct : str
         What the host's immunity recognises; products of one construct share their anti-CAR lymphocytes. The name by default.
     """
@@ -38,7 +41,7 @@ class ProductDesign:
     targets: tuple[str, ...]
     form: RecognitionForm = "single"
     infusions: int = 1
-    retreatment: bool = False
+    rules: tuple[str, ...] = ()
     construct: str = ""
 
     def __post_init__(self) -> None:
@@ -66,6 +69,11 @@ class ProductDesign:
                 f"products.{self.name}: form {self.form!r} with {len(self.targets)} targets; one target is 'single', "
                 "two are 'additive' or 'either'; change the form"
             )
+
+    @property
+    def rule_slots(self) -> tuple[str, ...]:
+        """Names of the slots that wait for the patient's state, for example "cd19_relapse_1"."""
+        return tuple(f"{self.name}_{rule}_{i}" for i, rule in enumerate(self.rules))
 
 
 @dataclass(frozen=True)
@@ -128,6 +136,12 @@ class Design:
         """Construct -> its products, in the order of declaration."""
         names = dict.fromkeys(p.construct for p in self.products)
         return {name: tuple(p for p in self.products if p.construct == name) for name in names}
+
+    @property
+    def courses(self) -> tuple[str, ...]:
+        """Every lymphodepletion slot: numbers for planned courses, names of rule slots for the others."""
+        waiting = tuple(slot for product in self.products for slot in product.rule_slots)
+        return (*(str(i) for i in range(self.lymphodepletions)), *waiting)
 
     def cells(self, site: str, antigen_class: AntigenClass) -> str:
         """Name of the species of one class at one site."""

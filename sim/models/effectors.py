@@ -72,6 +72,8 @@ def declare_effectors(net: Network, design: Design) -> None:
                 "1",
                 description="strength of the arm, below 1 in a shared receptor (eta)",
             )
+        about = "thresholds of proliferation over those of lysis (s)"
+        net.parameter(f"stimulation_shift_{name}", 2.5, "1", FIT, description=about)
         net.parameter(
             f"effector_division_rate_{name}",
             1.3,
@@ -91,7 +93,6 @@ def declare_effectors(net: Network, design: Design) -> None:
 def _declare_shared(net: Network) -> None:
     for name, value, unit, source, description in (
         ("recognition_steepness", 2.0, "1", "", "Hill coefficient of recognition (h)"),
-        ("stimulation_shift", 2.5, "1", FIT, "thresholds of proliferation over those of lysis (s)"),
         (
             "killing_rate",
             16.0,

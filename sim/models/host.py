@@ -27,6 +27,13 @@ def declare_host(net: Network) -> None:
     for name, value, unit, source, description in (
         ("weight", 70.0, "kg", "", "body weight; every number of cells scales with it"),
         ("marrow_cells_per_kg", 1.4e10, "cells/kg", "textbook", "nucleated cells of a healthy marrow"),
+        (
+            "leukaemia_cells_per_kg",
+            2.4e10,
+            "cells/kg",
+            "",
+            "blasts of marrow, blood, spleen at which crowding stops all",
+        ),
         ("marrow_recovery_time", 14.0, "day", "", "recovery of a hypocellular marrow"),
         ("b_cells_healthy", 5e10, "cells/70 kg", "", "B cells of a healthy host"),
         ("b_cell_death_rate", 0.025, "1/day", "", "turnover of B cells"),
@@ -65,7 +72,10 @@ def declare_host(net: Network) -> None:
 def define_sizes(net: Network, design: Design) -> None:
     """Add the cell numbers that scale with the body."""
     net.define("size", "weight/70")
-    net.define("marrow_capacity", "marrow_cells_per_kg*weight", "marrow cells of the healthy host (K_L)")
+    net.define("marrow_capacity", "marrow_cells_per_kg*weight", "nucleated marrow cells of a healthy host")
+    net.define(
+        "leukaemia_capacity", "leukaemia_cells_per_kg*weight", "leukaemia cells that halt division (K_L)"
+    )
     net.define("host_healthy_cells", "host_lymphocytes_healthy*size")
     net.define("b_cells_healthy_cells", "b_cells_healthy*size")
     if design.products:
@@ -77,7 +87,7 @@ def define_b_cell_recognition(net: Network, design: Design) -> None:
     """Add what each product sees of a normal B cell, and how fast it kills it."""
     densities = {"cd19": "b_cell_cd19", "cd22": "b_cell_cd22"}
     for product in design.products:
-        for kind, shift in (("lysis", ""), ("stimulation", "stimulation_shift*")):
+        for kind, shift in (("lysis", ""), ("stimulation", f"stimulation_shift_{product.name}*")):
             arms = [
                 Arm(a, f"{shift}threshold_{product.name}_{a}", f"strength_{product.name}_{a}")
                 for a in product.targets

@@ -17,9 +17,9 @@ Y I6            myeloid_activation, il6                           cytokine relea
 c(t)            normal_marrow_fraction                            normal marrow
 r_L, d_L        division_hazard, blast_death_rate                 division and death of leukaemia cells
 u1, u2          first_hit_rate, second_hit_rate                   CD19 loss per division
-K_L             marrow_capacity                                   marrow cells of the healthy host
+K_L             leukaemia_capacity                                scale of crowding
 phi_kj, psi_kj  lysis_P_STATE, stimulation_P_STATE                recognition for lysis and for proliferation
-K, s, h, eta    threshold_P_ANTIGEN, stimulation_shift,           its thresholds, steepness, strength of an arm
+K, s, h, eta    threshold_P_ANTIGEN, stimulation_shift_P,         its thresholds, steepness, strength of an arm
                 recognition_steepness, strength_P_ANTIGEN
 E*_k, R_k, S_k  active_P, recognised_P, stimulation_P             active killers, recognised and stimulating targets
 kappa, K_T      killing_rate, killing_saturation                  killing

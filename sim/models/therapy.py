@@ -1,8 +1,8 @@
 """What is done to the patient: events with times, doses and depths as parameters. A time of infinity means never.
 
-Declared in the order in which ties fire: chemotherapy, lymphodepletion, infusions, the rules that depend on the patient, transplant,
-supportive drugs. A rule that waits for the state of the patient (no response, relapse) sets a flag; a clock runs while the flag is up,
-and its lymphodepletion and infusion fire when the clock passes their delays.
+Declared in the order in which ties fire: chemotherapy, lymphodepletion, infusions, infusions that wait for the patient's state,
+transplant, supportive drugs. A waiting infusion is decided on a day (remission, no response) or at a relapse from a day on; the decision
+raises a flag, a clock runs while the flag is up, and lymphodepletion and infusion fire when the clock passes their delays.
 """
 
 from __future__ import annotations
@@ -11,9 +11,17 @@ from sim.models.design import Design, ProductDesign
 from sim.models.effectors import car_t_cells
 from sim.network.network import Network
 
-__all__ = ["add_therapy", "declare_therapy"]
+__all__ = ["NEVER", "add_therapy", "declare_therapy"]
 
 NEVER = float("inf")
+
+_SURVIVAL = (
+    ("host", 0.04, "host lymphocytes and B cells; removes 90-98 %"),
+    ("anti_car", 0.04, "anti-CAR lymphocytes; fludarabine does most of it"),
+    ("car_t", 0.2, "CAR T cells already there"),
+    ("marrow", 0.5, "normal marrow"),
+    ("leukaemia", 0.4, "leukaemia cells"),
+)
 
 
 def declare_therapy(net: Network, design: Design) -> None:
@@ -21,104 +29,48 @@ def declare_therapy(net: Network, design: Design) -> None:
     for i in range(design.chemotherapies):
         net.parameter(f"chemotherapy_time_{i}", NEVER, "day", description="infinite: never")
         net.parameter(f"chemotherapy_log_kill_{i}", 1.0, "log10", description="cut of the leukaemia")
-        net.parameter(
-            f"chemotherapy_host_survival_{i}",
-            0.5,
-            "1",
-            description="share of lymphocytes, B cells and marrow that survives",
-        )
+        about = "share of lymphocytes, B cells and marrow that survives"
+        net.parameter(f"chemotherapy_host_survival_{i}", 0.5, "1", description=about)
     for i in range(design.lymphodepletions):
         net.parameter(f"lymphodepletion_time_{i}", NEVER, "day", description="infinite: never")
-    if design.lymphodepletions or any(p.retreatment for p in design.products):
-        for what, value, description in (
-            ("host", 0.04, "host lymphocytes and B cells; removes 90-98 %"),
-            ("anti_car", 0.04, "anti-CAR lymphocytes; fludarabine does most of it"),
-            ("car_t", 0.2, "CAR T cells already there"),
-            ("marrow", 0.5, "normal marrow"),
-            ("leukaemia", 0.4, "leukaemia cells"),
-        ):
-            net.parameter(
-                f"lymphodepletion_{what}_survival",
-                value,
-                "1",
-                description=f"share that survives a course: {description}",
-            )
+    for course in design.courses:
+        for what, value, description in _SURVIVAL:
+            about = f"share that survives the course: {description}"
+            net.parameter(f"lymphodepletion_{what}_survival_{course}", value, "1", description=about)
     for product in design.products:
         _declare_product(net, product)
     if design.transplant:
         _declare_transplant(net)
     if design.supportive and design.products:
-        for drug, threshold in (("tocilizumab", 3000.0), ("steroid", NEVER)):
-            net.parameter(
-                f"{drug}_threshold",
-                threshold,
-                "pg/mL",
-                description="IL-6 index at which it is given; infinite: never",
-            )
-            net.parameter(
-                f"{drug}_effect",
-                0.9 if drug == "tocilizumab" else 0.7,
-                "1",
-                description="share blocked right after",
-            )
+        for drug, effect in (("tocilizumab", 0.9), ("steroid", 0.7)):
+            about = "IL-6 index at which it is given; infinite: never"
+            net.parameter(f"{drug}_threshold", NEVER, "pg/mL", description=about)
+            net.parameter(f"{drug}_effect", effect, "1", description="share blocked right after")
 
 
 def _declare_product(net: Network, product: ProductDesign) -> None:
     name = product.name
-    slots = [str(i) for i in range(product.infusions)] + (["again"] if product.retreatment else [])
-    net.parameter(
-        f"memory_fraction_{name}", 0.3, "1", description="memory cells among the infused cells that engraft"
-    )
-    for slot in slots:
-        if slot != "again":
-            net.parameter(f"infusion_time_{name}_{slot}", NEVER, "day", description="infinite: never")
-        net.parameter(
-            f"infusion_cells_{name}_{slot}",
-            0.0,
-            "cells",
-            description="infused cells that can engraft, whole body",
-        )
-        net.parameter(
-            f"fitness_{name}_{slot}", 12.0, "e-folds", description="programme of the infused cells (A0)"
-        )
-    if product.retreatment:
-        net.species(
-            f"retreatment_due_{name}",
-            0.0,
-            kind="concentration",
-            unit="1",
-            description="1 once a rule asks for a further infusion",
-        )
-        net.species(
-            f"retreatment_clock_{name}",
-            0.0,
-            kind="concentration",
-            unit="day",
-            description="time since the rule asked",
-        )
-        for what, value, unit, description in (
-            ("check_time", NEVER, "day", "day on which response decides; infinite: never"),
-            (
-                "relapse_from",
-                NEVER,
-                "day",
-                "from this day on a relapse leads to a further infusion; infinite: never",
-            ),
-            ("delay", 14.0, "day", "from the decision to the infusion"),
-            (
-                "lymphodepletion_delay",
-                10.0,
-                "day",
-                "from the decision to its lymphodepletion; infinite: none",
-            ),
-        ):
-            net.parameter(f"retreatment_{what}_{name}", value, unit, description=description)
-        net.parameter(
-            f"retreatment_blasts_{name}",
-            0.05,
-            "1",
-            description="marrow blasts that count as no response or relapse",
-        )
+    about = "memory cells among the infused cells that engraft"
+    net.parameter(f"memory_fraction_{name}", 0.3, "1", description=about)
+    planned = [f"{name}_{i}" for i in range(product.infusions)]
+    for slot in (*planned, *product.rule_slots):
+        about = "infused cells that can engraft, whole body"
+        net.parameter(f"infusion_cells_{slot}", 0.0, "cells", description=about)
+        net.parameter(f"fitness_{slot}", 12.0, "e-folds", description="programme of the infused cells (A0)")
+    for slot in planned:
+        net.parameter(f"infusion_time_{slot}", NEVER, "day", description="infinite: never")
+    for slot in product.rule_slots:
+        net.species(f"decided_{slot}", 0.0, kind="concentration", unit="1", description="1 once decided")
+        about = "time since the decision"
+        net.species(f"clock_{slot}", 0.0, kind="concentration", unit="day", description=about)
+        about = "day of the decision, or from which a relapse counts; infinite: never"
+        net.parameter(f"decision_time_{slot}", NEVER, "day", description=about)
+        about = "marrow blasts that part remission from disease"
+        net.parameter(f"decision_blasts_{slot}", 0.05, "1", description=about)
+        about = "from the decision to the infusion, above 0"
+        net.parameter(f"infusion_delay_{slot}", 14.0, "day", description=about)
+        about = "from the decision to its lymphodepletion, above 0; infinite: none"
+        net.parameter(f"lymphodepletion_delay_{slot}", NEVER, "day", description=about)
 
 
 def _declare_transplant(net: Network) -> None:
@@ -157,64 +109,69 @@ def add_therapy(net: Network, design: Design) -> None:
             set={"normal_marrow_fraction": f"normal_marrow_fraction*{host}"},
         )
     for i in range(design.lymphodepletions):
-        survive, lowered = _lymphodepletion(design)
+        survive, lowered = _lymphodepletion(design, str(i))
         net.event(f"lymphodepletion_{i}", at=f"lymphodepletion_time_{i}", survive=survive, set=lowered)
     for product in design.products:
         for i in range(product.infusions):
-            added, changed = _infusion(product.name, str(i))
-            net.event(
-                f"infusion_{product.name}_{i}", at=f"infusion_time_{product.name}_{i}", add=added, set=changed
-            )
+            slot = f"{product.name}_{i}"
+            added, changed = _infusion(product.name, slot)
+            net.event(f"infusion_{slot}", at=f"infusion_time_{slot}", add=added, set=changed)
     for product in design.products:
-        if product.retreatment:
-            _add_retreatment(net, design, product.name)
+        for rule, slot in zip(product.rules, product.rule_slots, strict=True):
+            _add_waiting(net, design, product, rule, slot)
     if design.transplant:
         _add_transplant(net, design)
     if design.supportive and design.products:
-        net.event(
-            "tocilizumab", when="il6_index > tocilizumab_threshold", set={"tocilizumab": "tocilizumab_effect"}
-        )
+        given = {"tocilizumab": "tocilizumab_effect"}
+        net.event("tocilizumab", when="il6_index > tocilizumab_threshold", set=given)
         net.event("steroids", when="il6_index > steroid_threshold", set={"steroids": "steroid_effect"})
 
 
-def _lymphodepletion(design: Design) -> tuple[dict[str, str], dict[str, str]]:
+def _lymphodepletion(design: Design, course: str) -> tuple[dict[str, str], dict[str, str]]:
     """Survival of every species under a course, and the concentrations it sets."""
-    survive = dict.fromkeys(design.leukaemia(), "lymphodepletion_leukaemia_survival")
-    survive.update(dict.fromkeys(("host_lymphocytes", "b_cells"), "lymphodepletion_host_survival"))
+
+    def share(what: str) -> str:
+        return f"lymphodepletion_{what}_survival_{course}"
+
+    survive = dict.fromkeys(design.leukaemia(), share("leukaemia"))
+    survive.update(dict.fromkeys(("host_lymphocytes", "b_cells"), share("host")))
     for product in design.products:
-        survive.update(dict.fromkeys(car_t_cells(product), "lymphodepletion_car_t_survival"))
+        survive.update(dict.fromkeys(car_t_cells(product), share("car_t")))
     for construct in design.constructs:
-        survive[f"anti_car_{construct}"] = "lymphodepletion_anti_car_survival"
-    return survive, {"normal_marrow_fraction": "normal_marrow_fraction*lymphodepletion_marrow_survival"}
+        survive[f"anti_car_{construct}"] = share("anti_car")
+    return survive, {"normal_marrow_fraction": f"normal_marrow_fraction*{share('marrow')}"}
 
 
 def _infusion(name: str, slot: str) -> tuple[dict[str, str], dict[str, str]]:
     """Cells added, and the division age and programme of the mixture of old and infused effectors."""
-    cells, old = f"infusion_cells_{name}_{slot}", f"(effectors_{name} + blood_effectors_{name})"
+    cells, old = f"infusion_cells_{slot}", f"(effectors_{name} + blood_effectors_{name})"
     fresh = f"{cells}*(1 - memory_fraction_{name})"
     added = {f"blood_effectors_{name}": fresh, f"memory_{name}": f"{cells}*memory_fraction_{name}"}
+    mixed = f"programme_{name}*{old} + fitness_{slot}*({fresh} + size)"
     changed = {
         f"division_age_{name}": f"division_age_{name}*{old}/({old} + {fresh} + size)",
-        f"programme_{name}": f"(programme_{name}*{old} + fitness_{name}_{slot}*({fresh} + size))/({old} + {fresh} + size)",
+        f"programme_{name}": f"({mixed})/({old} + {fresh} + size)",
     }
     return added, changed
 
 
-def _add_retreatment(net: Network, design: Design, name: str) -> None:
-    due, clock = f"retreatment_due_{name}", f"retreatment_clock_{name}"
-    blasts = f"marrow_blast_fraction >= retreatment_blasts_{name}"
-    net.reaction(f"retreatment clock {name}", {clock: 1}, due)
-    net.event(f"nonresponse_{name}", at=f"retreatment_check_time_{name}", if_=blasts, set={due: 1})
-    net.event(f"relapse_{name}", when=blasts, if_=f"time >= retreatment_relapse_from_{name}", set={due: 1})
-    survive, lowered = _lymphodepletion(design)
-    net.event(
-        f"retreatment_lymphodepletion_{name}",
-        when=f"{clock} >= retreatment_lymphodepletion_delay_{name}",
-        survive=survive,
-        set=lowered,
-    )
-    added, changed = _infusion(name, "again")
-    net.event(f"reinfusion_{name}", when=f"{clock} >= retreatment_delay_{name}", add=added, set=changed)
+def _add_waiting(net: Network, design: Design, product: ProductDesign, rule: str, slot: str) -> None:
+    """Add the decision on an infusion, its clock, its lymphodepletion and itself."""
+    decided, clock, day = f"decided_{slot}", f"clock_{slot}", f"decision_time_{slot}"
+    disease = f"marrow_blast_fraction >= decision_blasts_{slot}"
+    net.reaction(f"clock {slot}", {clock: 1}, decided)
+    if rule == "relapse":
+        net.event(f"decision_{slot}", when=disease, if_=f"time >= {day}", set={decided: 1})
+    else:
+        remission = f"marrow_blast_fraction < decision_blasts_{slot}"
+        net.event(
+            f"decision_{slot}", at=day, if_=remission if rule == "remission" else disease, set={decided: 1}
+        )
+    survive, lowered = _lymphodepletion(design, slot)
+    due = f"{clock} >= lymphodepletion_delay_{slot}"
+    net.event(f"lymphodepletion_{slot}", when=due, survive=survive, set=lowered)
+    added, changed = _infusion(product.name, slot)
+    net.event(f"reinfusion_{slot}", when=f"{clock} >= infusion_delay_{slot}", add=added, set=changed)
 
 
 def _add_transplant(net: Network, design: Design) -> None:
