@@ -345,7 +345,8 @@ def to_python(expression: Expression, render: Callable[[str], str]) -> str:
     -------
     str
         Source that needs the module `math` alone. A base that is itself an operation keeps ``**`` with a whole exponent,
-        which numba unrolls, since writing it out twice would grow the source without bound.
+        which numba unrolls, since writing it out twice would grow the source without bound. Unlike in `evaluate`, a NaN
+        that is not the first argument of `min` or `max` is dropped.
 
     Examples
     --------
@@ -365,8 +366,10 @@ def _python_pieces(node: Expression, render: Callable[[str], str]) -> list[Piece
         and not isinstance(node.left, (Symbol, Number))
     ):
         exponent = node.right.value
-        if exponent.is_integer() and abs(exponent) <= 4:
-            return ["(", node.left, f"**{int(exponent)})"]
+        if exponent.is_integer() and 1 <= abs(exponent) <= 4:
+            # Not ** with a negative literal: compiled, that raises for a base of zero whatever the error model.
+            whole: list[Piece] = ["(", node.left, f"**{int(abs(exponent))})"]
+            return whole if exponent > 0 else ["(1.0/", *whole, ")"]
     if isinstance(node, Power) and isinstance(node.left, Symbol):
         source = node_source(node, [render(node.left.name), "\0"])
         return _filled(source, {"\0": node.right})

@@ -141,6 +141,7 @@ def test_names_in_latex(name: str, latex: str) -> None:
         ("x**0.5", "math.sqrt(x)"),
         ("(a + b)**2", "((a + b)**2)"),
         ("(a + b)**0.5", "math.sqrt((a + b))"),
+        ("(a + b)**-3", "(1.0/((a + b)**3))"),
         ("(-x)**n", "((-x)**n)"),
         ("-x**n", "(-(x**n))"),
         ("x**(a + b)", "(x**(a + b))"),
