@@ -1,0 +1,247 @@
+"""The scenario: one trial as data, strict, frozen and in canonical units.
+
+A scenario holds numbers and names only, never expressions. `sim.trial.scenario_io` reads it from a file, the blocks are in
+`sim.trial.scenario_schema`, the checks between blocks in `sim.trial.scenario_checks`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from sim.errors import ScenarioError
+from sim.trial.law_forms import Rule
+from sim.trial.laws import ByBurden, Law
+from sim.trial.problems import suggest
+from sim.trial.scenario_checks import cross_check
+from sim.trial.scenario_fields import Block, Freeze, Name, Names, Quantity, Text, refuse
+from sim.trial.scenario_messages import explain
+from sim.trial.scenario_overrides import apply
+from sim.trial.scenario_reported import Reported
+from sim.trial.scenario_schema import (
+    Arm,
+    Assay,
+    Bridging,
+    Criteria,
+    Engine,
+    Infusion,
+    Lymphodepletion,
+    Manufacturing,
+    ModelBlock,
+    Patients,
+    Product,
+    Supportive,
+    Transplant,
+)
+
+__all__ = ["Scenario"]
+
+# What tells a reader where numbers come from, but changes none.
+_WORDS = frozenset(
+    {"name", "title", "question", "source", "notes", "note", "label", "kind", "extends", "reported"}
+)
+
+
+class Scenario(Block):
+    """One trial.
+
+    Attributes
+    ----------
+    schema_version : int
+        1.
+    name, title, question, source, notes : str
+    extends : str, optional
+        Name or path of the scenario on which this one builds; already merged.
+    model : ModelBlock
+    products : dict of str to Product
+    patients : Patients
+    arms : dict of str to Arm
+    lymphodepletion, transplant, bridging, manufacturing : blocks, optional
+        None: not done.
+    supportive : Supportive
+    assay : Assay
+    criteria : Criteria
+    reported : tuple of Reported
+    engine : Engine
+    parameters : dict of str to Law
+        Biological parameters of the model that this scenario sets, in the model's unit.
+
+    Examples
+    --------
+    >>> from sim.trial.scenario_io import load
+    >>> trial = load("fry2018-cd22")
+    >>> trial.arms["higher"].enrolled, trial.with_({"patients.size": 50}).patients.size
+    (15, 50)
+    """
+
+    schema_version: Literal[1]
+    name: Names
+    title: Text = ""
+    question: Text = ""
+    source: Text = ""
+    notes: Text = ""
+    extends: Text | None = None
+    model: ModelBlock = ModelBlock()
+    products: Annotated[dict[Name, Product], Freeze] = Field(default_factory=dict)
+    patients: Patients
+    arms: Annotated[dict[Names, Arm], Field(min_length=1), Freeze]
+    lymphodepletion: Lymphodepletion | None = None
+    transplant: Transplant | None = None
+    supportive: Supportive = Supportive()
+    bridging: Bridging | None = None
+    manufacturing: Manufacturing | None = None
+    assay: Assay
+    criteria: Criteria = Criteria()
+    reported: tuple[Reported, ...] = ()
+    engine: Engine = Engine()
+    parameters: Annotated[dict[Name, Annotated[Law, Quantity(Rule())]], Freeze] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Scenario:
+        problems = cross_check(self)
+        if problems:
+            refuse(problems)
+        return self
+
+    @classmethod
+    def parse(cls, document: Mapping[str, Any], where: str = "") -> Scenario:
+        """Check a document and return it as a scenario.
+
+        Parameters
+        ----------
+        document : mapping
+            What a scenario file holds, or ``Scenario.resolved()``.
+        where : str
+            Stands before each problem, for example a file name.
+
+        Returns
+        -------
+        Scenario
+
+        Raises
+        ------
+        ScenarioError
+            One line per problem: place, value, rule, fix.
+        """
+        try:
+            return cls.model_validate(document)
+        except ValidationError as error:
+            raise ScenarioError(*(problem.line(where) for problem in explain(error, cls))) from None
+
+    def with_(self, changes: Mapping[str, Any]) -> Scenario:
+        """Return a checked copy with some values changed.
+
+        Parameters
+        ----------
+        changes : mapping of str to value
+            Dotted paths such as ``"arms.higher.infusions.0.dose"``; values as in a file.
+
+        Returns
+        -------
+        Scenario
+
+        Raises
+        ------
+        ScenarioError
+            For a path that does not exist (with a suggestion), or a value that is not valid.
+        """
+        return type(self).parse(apply(self.resolved(), changes))
+
+    def resolved(self) -> dict[str, Any]:
+        """Return everything, defaults included, as plain data in canonical units; ``parse`` reads it back."""
+        return {key: _plain(getattr(self, key)) for key in type(self).model_fields}
+
+    def content_hash(self) -> str:
+        """Return the SHA-256 of all that changes numbers, as 64 hexadecimal digits.
+
+        Names, titles, questions, citations, notes, kinds of evidence and reported outcomes do not count.
+        """
+        text = json.dumps(_numbers(self.resolved()), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def arm(self, name: str) -> Arm:
+        """Return an arm.
+
+        Raises
+        ------
+        ScenarioError
+            When there is none of that name; suggests one.
+        """
+        try:
+            return self.arms[name]
+        except KeyError:
+            raise ScenarioError(
+                f"arms: '{name}'; no such arm in {self.name}; {suggest(name, self.arms)}"
+            ) from None
+
+    def patients_of(self, arm: str) -> Patients:
+        """Return the patients of an arm: the scenario's, with the arm's own traits."""
+        own = self.arm(arm).patients
+        changes = {} if own is None else {key: value for key, value in own if value is not None}
+        return self.patients.model_copy(update=changes)
+
+    def lymphodepletion_of(self, arm: str, infusion: Infusion | None = None) -> Lymphodepletion | None:
+        """Return the lymphodepletion before an infusion of an arm (that of the arm when none is given); None for none."""
+        choice = "inherit" if infusion is None else infusion.lymphodepletion
+        if choice == "inherit":
+            choice = self.arm(arm).lymphodepletion
+        if choice == "inherit":
+            return self.lymphodepletion
+        return None if isinstance(choice, str) else choice
+
+    def transplant_of(self, arm: str) -> Transplant | None:
+        """Return the transplant plan of an arm; None for none."""
+        choice = self.arm(arm).transplant
+        if choice == "inherit":
+            return self.transplant
+        return None if isinstance(choice, str) else choice
+
+    def bridging_of(self, arm: str) -> Bridging | None:
+        """Return the bridging chemotherapy of an arm; None for none."""
+        choice = self.arm(arm).bridging
+        if choice == "inherit":
+            return self.bridging
+        return None if isinstance(choice, str) else choice
+
+    def reported_arms(self, row: Reported) -> tuple[str, ...]:
+        """Return the arms that a reported row pools: its own, or all."""
+        if row.arm is not None:
+            return (row.arm,)
+        return row.arms or tuple(self.arms)
+
+    def used_products(self) -> tuple[str, ...]:
+        """Return the products that some arm infuses, in the order of declaration."""
+        infused = {infusion.product for arm in self.arms.values() for infusion in arm.infusions}
+        return tuple(name for name in self.products if name in infused)
+
+    def _repr_markdown_(self) -> str:
+        """Return the view of a notebook: what the trial is, its arms, and what was reported."""
+        from sim.trial.scenario_view import markdown
+
+        return markdown(self)
+
+
+def _plain(value: Any) -> Any:
+    """Return blocks, laws and tuples as dictionaries and lists."""
+    if isinstance(value, BaseModel):
+        return {key: _plain(item) for key, item in value}
+    if isinstance(value, Law | ByBurden):
+        return value.form()
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _numbers(value: Any) -> Any:
+    """Drop the words; a zero has no sign."""
+    if isinstance(value, dict):
+        return {key: _numbers(item) for key, item in value.items() if key not in _WORDS}
+    if isinstance(value, list):
+        return [_numbers(item) for item in value]
+    return value + 0.0 if isinstance(value, float) else value
