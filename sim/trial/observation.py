@@ -1,0 +1,396 @@
+"""What a trial sees of a course: marrow at visits, residual disease by counting cells, blood above a limit.
+
+The course itself knows every cell on every day. A trial looks at the marrow on a few days, counts a finite number of
+cells, and cannot measure below the limits of its assays. Everything here is a function of the course, the assay and
+random numbers keyed by seed, patient, replicate and visit, so that a patient's assay results do not depend on which
+other patients are simulated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sim.network.streams import PURPOSES, uniforms
+from sim.trial.counting import binomial_quantile, poisson_quantile
+
+if TYPE_CHECKING:
+    from sim.trial.scenario_schema import Assay
+
+__all__ = ["OUTPUTS", "Course", "Observations", "observe"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+#: What `observe` reads of a course; ask a simulation for these and no more.
+OUTPUTS = (
+    "marrow_blast_fraction",
+    "leukaemia_cells",
+    "extramedullary_cells",
+    "cd19_negative_cells",
+    "cd22_lost_cells",
+    "switched_cells",
+    "cd19_mean_density",
+    "cd22_mean_density",
+    "car_t_blood",
+    "b_cell_fraction",
+    "il6_index",
+)
+
+# Save times and visits are written by people in days; nearer than a second is the same time.
+_SAME_TIME = 1e-5
+
+
+class Course(Protocol):
+    """What is read of simulated courses; `sim.network.trajectories.Trajectories` is one."""
+
+    @property
+    def t(self) -> Floats:
+        """Save times in days, shape (n_times,)."""
+
+    @property
+    def status(self) -> NDArray[np.integer]:
+        """0 for a row that ended well, shape (rows,)."""
+
+    @property
+    def fired(self) -> Mapping[str, Floats]:
+        """Day on which each event first fired in each row, NaN for never, shape (rows,)."""
+
+    def __getitem__(self, name: str) -> Floats:
+        """Return an output, shape (rows, n_times)."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Observations:
+    """The record of a trial arm: one row a patient and replicate, one column an examination.
+
+    Columns alternate: planned visit, then the examination between it and the next that overt disease may prompt.
+
+    Attributes
+    ----------
+    arm : str
+    patient, replicate : ndarray of int, shape (rows,)
+    status : ndarray of int8, shape (rows,)
+        0, or why the course was not computed to its end.
+    assay : Assay
+    planned : ndarray of bool, shape (k,)
+        Whether each column is a planned visit.
+    day : ndarray, shape (rows, k)
+        Day of each examination; NaN for an unplanned one that never took place.
+    observed : ndarray of bool, shape (rows, k)
+        Whether it took place: the patient was alive and followed, and the course was computed. Other measures are
+        NaN or False where it did not.
+    blasts : ndarray, shape (rows, k)
+        Marrow blast fraction by morphology.
+    extramedullary : ndarray, shape (rows, k)
+        Leukaemia cells outside the marrow.
+    mrd_measured : ndarray of bool, shape (rows,)
+        Whether the patient's residual disease is measured at all.
+    mrd_count : ndarray, shape (rows, k)
+        Positive cells of the residual-disease test, NaN where it is not done.
+    mrd_negative, mrd_positive : ndarray of bool, shape (rows, k)
+        Fewer than the test's threshold, or as many and more; both False where it is not done.
+    cd19_negative_share, cd22_lost_share, switched_share : ndarray, shape (rows, k)
+        Shares of the leukaemia cells.
+    cd19_density, cd22_density : ndarray, shape (rows, k)
+        Mean over the leukaemia cells, molecules per cell.
+    b_cells : ndarray, shape (rows, k)
+        Normal B cells as a fraction of the healthy number.
+    car_t : ndarray, shape (rows, k)
+        CAR T cells in blood, cells/uL, 0 below the limit of quantification.
+    baseline_blasts, baseline_extramedullary, baseline_cd19_negative_share : ndarray, shape (rows,)
+    baseline_cd19_density, baseline_cd22_density : ndarray, shape (rows,)
+        The same before treatment; the blast fraction is exact.
+    t : ndarray, shape (n_times,)
+        The save times.
+    blood, il6 : ndarray, shape (rows, n_times)
+        CAR T cells in blood as measured (0 below the limit) and the IL-6 signalling index; NaN when not followed.
+    death_day, transplant_day, reinfusion_day, followup_day : ndarray, shape (rows,)
+        Days, NaN for never; the follow-up ends with death, with the course, or where its computation failed.
+    death_cause : ndarray of str, shape (rows,)
+        What follows ``death_`` in the event's name; empty while alive.
+    infused : ndarray of bool, shape (rows,)
+        Whether a product was given.
+    enrolment_day : ndarray, shape (rows,)
+    """
+
+    arm: str
+    patient: Ints
+    replicate: Ints
+    status: NDArray[np.int8]
+    assay: Assay
+    planned: Bools
+    day: Floats
+    observed: Bools
+    blasts: Floats
+    extramedullary: Floats
+    mrd_measured: Bools
+    mrd_count: Floats
+    mrd_negative: Bools
+    mrd_positive: Bools
+    cd19_negative_share: Floats
+    cd22_lost_share: Floats
+    switched_share: Floats
+    cd19_density: Floats
+    cd22_density: Floats
+    b_cells: Floats
+    car_t: Floats
+    baseline_blasts: Floats
+    baseline_cd19_density: Floats
+    baseline_cd22_density: Floats
+    baseline_extramedullary: Floats
+    baseline_cd19_negative_share: Floats
+    t: Floats
+    blood: Floats
+    il6: Floats
+    death_day: Floats
+    death_cause: NDArray[np.str_]
+    transplant_day: Floats
+    reinfusion_day: Floats
+    followup_day: Floats
+    infused: Bools
+    enrolment_day: Floats
+
+
+def observe(
+    course: Course,
+    assay: Assay,
+    *,
+    seed: int,
+    patients: ArrayLike,
+    replicates: ArrayLike = 0,
+    arm: str = "",
+    infused: ArrayLike | None = None,
+    enrolment_day: ArrayLike = 0.0,
+    baseline: float | None = None,
+    overt_blasts: float | None = 0.25,
+    morphology_cells: int | None = None,
+) -> Observations:
+    """Look at simulated courses as a trial does.
+
+    Parameters
+    ----------
+    course : Course
+        Courses with the outputs of `OUTPUTS`. Events named ``death_CAUSE`` end a patient's follow-up, ``transplant``
+        and ``reinfusion_*`` are noted, ``infusion_*`` mark who was treated.
+    assay : Assay
+        Its visits must be among the save times.
+    seed : int
+        Seed of the trial, 64 bit.
+    patients : array_like of int, shape (rows,)
+        Patient of each row, the key of the random numbers.
+    replicates : array_like of int, shape () or (rows,)
+        Replicate of each row.
+    arm : str
+        Name, carried along.
+    infused : array_like of bool, optional
+        Who received a product; by default those with an ``infusion_*`` event.
+    enrolment_day : array_like, shape () or (rows,)
+        Day of enrolment, 0 or before.
+    baseline : float, optional
+        Day of the examination before treatment, a save time; by default the first.
+    overt_blasts : float or None
+        Marrow blast fraction at which the disease shows by itself between visits, so that the marrow is examined
+        on that day; None for planned visits alone.
+    morphology_cells : int or None
+        Cells counted under the microscope, 200 to 500 in practice; None takes the exact fraction.
+
+    Returns
+    -------
+    Observations
+
+    Raises
+    ------
+    ValueError
+        If a visit is not a save time, an output is missing or the numbers of rows differ.
+
+    Notes
+    -----
+    Positive cells of the residual-disease test are Poisson with mean fraction x cells analysed; a test with fewer
+    than ``mrd_limit`` x cells analysed (at least one) is negative. With a count under the microscope the blasts are
+    binomial. Each takes one uniform of the stream ``assay`` through its quantile function: the first decides whether
+    the patient's residual disease is measured, the later ones belong to the examinations in order.
+    """
+    t = np.asarray(course.t, dtype=np.float64)
+    status = np.asarray(course.status, dtype=np.int8)
+    rows = len(status)
+    patient = _per_row(patients, rows, "patients").astype(np.int64)
+    replicate = _per_row(replicates, rows, "replicates").astype(np.int64)
+    out = {name: _output(course, name, (rows, len(t))) for name in OUTPUTS}
+    death_day, death_cause = _deaths(course.fired, rows)
+    followup = _followup(t, status, out["marrow_blast_fraction"], death_day)
+    column, day, planned = _examinations(t, out["marrow_blast_fraction"], assay.visits, overt_blasts)
+    # On the day of death nobody is examined; on the day on which a computation failed the value is still good.
+    alive = ~(day >= np.where(np.isnan(death_day), np.inf, death_day)[:, None])
+    observed = (column >= 0) & alive & (day <= followup[:, None])
+    row = np.arange(rows)[:, None]
+
+    def seen(name: str) -> Floats:
+        return np.where(observed, out[name][row, np.maximum(column, 0)], np.nan)
+
+    cells = seen("leukaemia_cells")
+    fraction = seen("marrow_blast_fraction")
+    chance, draws = _draws(seed, patient, replicate, len(planned))
+    measured = chance < assay.evaluable
+    count = poisson_quantile(draws[:, :, 0], np.clip(fraction, 0.0, 1.0) * assay.cells_analysed)
+    count[~measured] = np.nan
+    threshold = _event_threshold(assay)
+    first = 0 if baseline is None else int(_columns(t, np.array([baseline]), "baseline")[0])
+    followed = (t <= followup[:, None]) & np.isfinite(out["car_t_blood"])
+    blood = np.where(out["car_t_blood"] >= assay.car_t_limit, out["car_t_blood"], 0.0)
+    car_t = seen("car_t_blood")
+    return Observations(
+        arm=arm,
+        patient=patient,
+        replicate=replicate,
+        status=status,
+        assay=assay,
+        planned=planned,
+        day=day,
+        observed=observed,
+        blasts=_microscope(fraction, draws[:, :, 1], morphology_cells),
+        extramedullary=seen("extramedullary_cells"),
+        mrd_measured=measured,
+        mrd_count=count,
+        mrd_negative=count < threshold,
+        mrd_positive=count >= threshold,
+        cd19_negative_share=_share(seen("cd19_negative_cells"), cells),
+        cd22_lost_share=_share(seen("cd22_lost_cells"), cells),
+        switched_share=_share(seen("switched_cells"), cells),
+        cd19_density=seen("cd19_mean_density"),
+        cd22_density=seen("cd22_mean_density"),
+        b_cells=seen("b_cell_fraction"),
+        car_t=np.where(car_t < assay.car_t_limit, 0.0, car_t),
+        baseline_blasts=out["marrow_blast_fraction"][:, first].copy(),
+        baseline_cd19_density=out["cd19_mean_density"][:, first].copy(),
+        baseline_cd22_density=out["cd22_mean_density"][:, first].copy(),
+        baseline_extramedullary=out["extramedullary_cells"][:, first].copy(),
+        baseline_cd19_negative_share=_share(
+            out["cd19_negative_cells"][:, first], out["leukaemia_cells"][:, first]
+        ),
+        t=t,
+        blood=np.where(followed, blood, np.nan),
+        il6=np.where(followed, out["il6_index"], np.nan),
+        death_day=death_day,
+        death_cause=death_cause,
+        transplant_day=_first(course.fired, "transplant", rows),
+        reinfusion_day=_first(course.fired, "reinfusion_", rows),
+        followup_day=followup,
+        infused=np.isfinite(_first(course.fired, "infusion_", rows))
+        if infused is None
+        else _per_row(infused, rows, "infused").astype(np.bool_),
+        enrolment_day=_per_row(enrolment_day, rows, "enrolment_day").astype(np.float64),
+    )
+
+
+def _per_row(values: ArrayLike, rows: int, name: str) -> NDArray[np.generic]:
+    """Return one value a row."""
+    array = np.asarray(values)
+    if array.ndim > 1 or (array.ndim == 1 and len(array) != rows):
+        raise ValueError(f"{name}: shape {array.shape}; one value or {rows}; repeat it for every row")
+    return np.broadcast_to(array, (rows,))
+
+
+def _output(course: Course, name: str, shape: tuple[int, int]) -> Floats:
+    """Return one output, checked."""
+    try:
+        values = np.asarray(course[name], dtype=np.float64)
+    except KeyError:
+        raise ValueError(f"{name}: missing; an output of the course; simulate with outputs=OUTPUTS") from None
+    if values.shape != shape:
+        raise ValueError(f"{name}: shape {values.shape}; {shape}; give rows by times")
+    return values
+
+
+def _first(fired: Mapping[str, Floats], prefix: str, rows: int) -> Floats:
+    """Return the first day of any event whose name begins with ``prefix``, NaN for never."""
+    days = [np.asarray(day, dtype=np.float64) for name, day in fired.items() if name.startswith(prefix)]
+    if not days:
+        return np.full(rows, np.nan)
+    found: Floats = np.fmin.reduce(days)
+    return found
+
+
+def _deaths(fired: Mapping[str, Floats], rows: int) -> tuple[Floats, NDArray[np.str_]]:
+    """Return day and cause of death; the first declared cause wins a tie."""
+    day = np.full(rows, np.nan)
+    cause = np.full(rows, "", dtype="U32")
+    for name, when in fired.items():
+        if name.startswith("death_"):
+            earlier = ~np.isnan(when) & ~(day <= when)
+            day[earlier] = when[earlier]
+            cause[earlier] = name.removeprefix("death_")
+    return day, cause
+
+
+def _followup(t: Floats, status: NDArray[np.int8], values: Floats, death_day: Floats) -> Floats:
+    """Return the day on which each follow-up ends: death, end of the course, or the last value before a failure."""
+    finite = np.isfinite(values)
+    last = np.where(finite.all(axis=1), len(t) - 1, finite.argmin(axis=1) - 1)
+    end = np.where(status == 0, t[-1], np.where(last >= 0, t[np.maximum(last, 0)], -np.inf))
+    return np.fmin(end, death_day)
+
+
+def _columns(t: Floats, days: Floats, name: str) -> Ints:
+    """Return where ``days`` stand among the save times."""
+    place = np.clip(np.searchsorted(t, days), 1, len(t) - 1)
+    nearest = np.where(days - t[place - 1] < t[place] - days, place - 1, place)
+    wrong = np.abs(t[nearest] - days) > _SAME_TIME
+    if wrong.any():
+        raise ValueError(
+            f"{name}: {days[wrong][0]:g}; one of the save times {t[0]:g} to {t[-1]:g}; save the course on that day"
+        )
+    return nearest.astype(np.int64)
+
+
+def _event_threshold(assay: Assay) -> float:
+    """Return the number of positive cells from which a test is positive."""
+    # The product 1e-4 * 1e6 is a little above 100 in floating point, and is meant to be 100.
+    return max(1.0, float(np.ceil(assay.mrd_limit * assay.cells_analysed * (1.0 - 1e-12))))
+
+
+def _examinations(
+    t: Floats, fraction: Floats, planned_days: Sequence[float], overt_blasts: float | None
+) -> tuple[Ints, Floats, Bools]:
+    """Return save-time index (-1 for none) and day of each examination, planned and prompted in turn."""
+    visits = _columns(t, np.asarray(planned_days, dtype=np.float64), "visits")
+    rows, size = len(fraction), 2 * len(visits)
+    column = np.full((rows, size), -1, dtype=np.int64)
+    column[:, 0::2] = visits
+    if overt_blasts is not None:
+        ends = np.append(visits[1:], len(t))
+        for place, (start, end) in enumerate(zip(visits, ends, strict=True)):
+            overt = fraction[:, start:end] >= overt_blasts
+            # Overt at the visit itself is already known; overt after it prompts one examination.
+            prompted = ~overt[:, 0] & overt.any(axis=1)
+            column[prompted, 2 * place + 1] = start + overt[prompted].argmax(axis=1)
+    day = np.where(column >= 0, t[np.maximum(column, 0)], np.nan)
+    planned = np.zeros(size, dtype=np.bool_)
+    planned[0::2] = True
+    return column, day, planned
+
+
+def _draws(seed: int, patient: Ints, replicate: Ints, columns: int) -> tuple[Floats, Floats]:
+    """Return one uniform for each row, and two for each examination, shape (rows, columns, 2)."""
+    draws = np.empty((len(patient), 1 + 2 * columns))
+    for number in np.unique(replicate):
+        here = replicate == number
+        draws[here] = uniforms(
+            seed, patient[here], PURPOSES["assay"], replicate=int(number), count=draws.shape[1]
+        )
+    return draws[:, 0], draws[:, 1:].reshape(-1, columns, 2)
+
+
+def _microscope(fraction: Floats, u: Floats, counted: int | None) -> Floats:
+    """Return the blast fraction by morphology."""
+    return fraction if counted is None else binomial_quantile(u, counted, fraction) / counted
+
+
+def _share(part: Floats, whole: Floats) -> Floats:
+    """Return part / whole, NaN where there is nothing to share."""
+    return np.divide(part, whole, out=np.full_like(whole, np.nan), where=whole > 0.0)
