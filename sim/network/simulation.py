@@ -231,7 +231,7 @@ def _runner(kernel: Kernel, compiled: CompiledNetwork) -> Callable[..., None]:
         simulate_hybrid(
             *compiled.functions, compiled.structure, t, p, x0, source,
             kernel.rtol, absolute, float(kernel.threshold), kernel.tolerance, float(kernel.max_step),
-            kernel.max_steps, kernel.max_events, seed, patients, replicates, purpose, *outputs,
+            kernel.max_steps, kernel.max_events, compiled.depends_on_time, seed, patients, replicates, purpose, *outputs,
         )  # fmt: skip
 
     return run_hybrid

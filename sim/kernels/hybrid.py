@@ -1,0 +1,654 @@
+"""Kernel `hybrid`: the exact law of small populations beside the ODE of large ones.
+
+A count is continuous above a threshold and discrete below half of it. Each step first solves the whole network as an ODE from the
+present state, under error control; then every discrete population is replaced by a draw from its law along that solution:
+
+=====  ===================================================================================================================
+order  what happens in a step from t to t + dt
+=====  ===================================================================================================================
+1      Rodas4 step of all species; reactions that are counted event by event are masked out
+2      the step is cut at the first trigger of an event and at the first counted reaction (its integrated rate meets a
+       unit exponential)
+3      hazards at start, middle and end of the step
+4      half of the conversions between discrete populations: binomial, in the order of declaration
+5      births and deaths of each discrete population: Kendall's transition law (sim/kernels/branching.py)
+6      newcomers (mutants, immigrants, conversions from continuous populations): Poisson, each at its own time, then
+       their own lineages
+7      the other half of the conversions, in reverse order (the splitting is symmetric, so of second order)
+8      continuous species take the ODE's value; the counted reaction of 2 fires
+=====  ===================================================================================================================
+
+The law is exact for births and deaths in a given environment. What a discrete population does to the environment within one step
+follows its mean; a probe of one standard deviation bounds the step where that would matter. Where nothing continuous moves the
+method is Gillespie's.
+
+References: Kendall, Ann. Math. Stat. 19 (1948) 1, doi:10.1214/aoms/1177730285; Strang, SIAM J. Numer. Anal. 5 (1968) 506,
+doi:10.1137/0705041. On failure the row keeps what was saved; the rest is NaN.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import types
+
+from sim.kernels import events
+from sim.kernels._jit import jit, jit_as
+from sim.kernels.branching import kendall_integrals, kendall_step, lineage_step
+from sim.kernels.ode import TINY, all_finite, any_nan, crossing, hold, negative_propensity
+from sim.kernels.random import STATE_WORDS, seed_stream
+from sim.kernels.rosenbrock import (
+    allocate,
+    drift,
+    first_step,
+    growth,
+    interpolate,
+    linearise,
+    scaled_error,
+    step,
+)
+from sim.kernels.samplers import binomial, exponential, poisson, round_randomly
+from sim.kernels.random import uniform
+from sim.kernels.status import (
+    EVENT_BUDGET,
+    MAX_STEPS,
+    NEGATIVE_PROPENSITY,
+    NON_FINITE,
+    OK,
+    STEP_TOO_SMALL,
+)
+from sim.kernels.structure import (
+    ARRIVAL,
+    BIRTH,
+    BRANCHING,
+    CHANGE_BEGIN,
+    CHANGE_END,
+    CONCENTRATION,
+    CONVERSION,
+    COUNTED,
+    DEATH,
+    EXACT,
+    FACTOR,
+    FUNCTION_TYPES,
+    HAZARD,
+    STRUCTURE_TYPE,
+    FloatArray,
+    IntegerArray,
+)
+
+HYSTERESIS = 0.5
+"""A continuous count becomes discrete below this share of the threshold."""
+TURNOVER = 0.05
+"""Largest share of a population that a symmetric splitting may send at the wrong moment in one step."""
+SMALLEST = 1e-12
+"""Shortest fraction of a step worth taking."""
+
+
+class Laws(NamedTuple):
+    """Arrays of the discrete part, allocated once a worker."""
+
+    discrete: IntegerArray
+    watched: IntegerArray
+    start: FloatArray
+    middle: FloatArray
+    end: FloatArray
+    x_middle: FloatArray
+    x_end: FloatArray
+    birth: FloatArray
+    death: FloatArray
+    leaving: FloatArray
+    before: FloatArray
+    after: FloatArray
+
+
+@jit
+def allocate_laws(structure):
+    """Return the arrays of the discrete part."""
+    n, hazards = structure.n_species, structure.n_hazards + structure.n_derivatives
+    return Laws(
+        np.zeros(n, np.int64),
+        np.ones(n, np.int64),
+        np.zeros(hazards),
+        np.zeros(hazards),
+        np.zeros(hazards),
+        np.ones(n + 1),
+        np.ones(n + 1),
+        np.zeros((n, 3)),
+        np.zeros((n, 3)),
+        np.zeros(n),
+        np.zeros(n + 1),
+        np.zeros(n + 1),
+    )
+
+
+@jit
+def choose_modes(x, structure, threshold, work, laws, stream):
+    """Decide which counts are discrete; make those whole, and mask the reactions that are counted event by event."""
+    for s in range(structure.n_species):
+        if structure.species_role[s] == CONCENTRATION:
+            continue
+        limit = threshold if laws.discrete[s] == 1 else HYSTERESIS * threshold
+        laws.discrete[s] = 1 if x[s] < limit else 0
+        laws.watched[s] = 1 - laws.discrete[s]
+        if laws.discrete[s] == 1 and x[s] != math.floor(x[s]):
+            x[s] = round_randomly(stream, max(x[s], 0.0))
+    reaction = structure.reaction
+    for r in range(reaction.shape[0]):
+        work.mask[r] = 1.0
+        if structure.reaction_role[r] == EXACT:
+            for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
+                if laws.discrete[structure.change_species[k]] == 1:
+                    work.mask[r] = 0.0
+
+
+@jit
+def into_discrete(r, structure, laws):
+    """Tell whether reaction r brings newcomers to a discrete population."""
+    for k in range(structure.reaction[r, CHANGE_BEGIN], structure.reaction[r, CHANGE_END]):
+        if structure.change_amount[k] > 0.0 and laws.discrete[structure.change_species[k]] == 1:
+            return True
+    return False
+
+
+@jit
+def survey(x, structure, work, laws):
+    """Look at the present state (hazards in work.values).
+
+    Returns
+    -------
+    moving : bool
+        Something follows the ODE, or a branching population is present.
+    stochastic : bool
+        A discrete population is present or may receive newcomers, so saves must be met exactly.
+    counted : float
+        Total rate of the reactions that are counted event by event.
+    """
+    moving, stochastic, counted = False, False, 0.0
+    for s in range(structure.n_species):
+        laws.birth[s, 0] = 0.0
+        laws.death[s, 0] = 0.0
+        laws.leaving[s] = 0.0
+        if laws.discrete[s] == 1:
+            if x[s] > 0.0:
+                stochastic = True
+                if structure.species_role[s] == BRANCHING:
+                    moving = True
+        elif work.slope_here[s] != 0.0:
+            moving = True
+    reaction = structure.reaction
+    for r in range(reaction.shape[0]):
+        role, hazard, s = structure.reaction_role[r], work.values[reaction[r, HAZARD]], reaction[r, FACTOR]
+        if hazard == 0.0:
+            continue
+        if role == BIRTH:
+            if laws.discrete[s] == 1:
+                laws.birth[s, 0] += hazard
+        elif role == DEATH:
+            if laws.discrete[s] == 1:
+                laws.death[s, 0] += hazard
+        elif role == CONVERSION:
+            if laws.discrete[s] == 1:
+                laws.leaving[s] += hazard
+            elif x[s] > 0.0 and into_discrete(r, structure, laws):
+                stochastic = True
+                moving = True
+        elif role == ARRIVAL:
+            if x[s] > 0.0 and into_discrete(r, structure, laws):
+                stochastic = True
+                moving = True
+        elif role == EXACT and work.mask[r] == 0.0:
+            counted += hazard * x[s]
+    return moving, stochastic, counted
+
+
+@jit
+def bounded_step(t, h, x, structure, hazards, tolerance, work, laws):
+    """Shorten h so that splitting and the feedback of chance stay small (hazards of the present state in laws.start)."""
+    n = structure.n_species
+    reaction = structure.reaction
+    for r in range(reaction.shape[0]):
+        s = reaction[r, FACTOR]
+        if structure.reaction_role[r] == CONVERSION and laws.discrete[s] == 1 and x[s] > 0.0:
+            rate = laws.start[reaction[r, HAZARD]]
+            contrast = abs(laws.death[s, 0] - laws.birth[s, 0]) + laws.leaving[s]
+            for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
+                j = structure.change_species[k]
+                if j != s and structure.is_count[j] == 1:
+                    contrast += abs(laws.death[j, 0] - laws.birth[j, 0]) + laws.leaving[j]
+            wrong = rate * h * (contrast * h) ** 2 / 12.0
+            if wrong > TURNOVER:
+                h *= (TURNOVER / wrong) ** (1.0 / 3.0)
+    felt = False
+    for s in range(n):
+        work.probe[s] = x[s]
+        if laws.discrete[s] == 1 and x[s] > 0.0 and structure.in_hazards[s] == 1:
+            if structure.species_role[s] == BRANCHING:
+                events_of_a_cell = laws.birth[s, 0] + laws.death[s, 0] + laws.leaving[s]
+                work.probe[s] += math.sqrt(events_of_a_cell * x[s] * h)
+                felt = True
+    if felt:
+        hazards(t, work.probe, work.p, work.a, work.d, laws.end)
+        worst = 0.0
+        for r in range(reaction.shape[0]):
+            s, q = reaction[r, FACTOR], reaction[r, HAZARD]
+            change = abs(laws.end[q] - laws.start[q]) * h
+            role = structure.reaction_role[r]
+            if role == BIRTH or role == DEATH or role == CONVERSION:
+                if laws.discrete[s] == 1 and x[s] > 0.0:
+                    worst = max(worst, change)
+            elif work.mask[r] == 0.0 or (role == ARRIVAL and into_discrete(r, structure, laws)):
+                worst = max(worst, change * x[s] / (1.0 + laws.start[q] * x[s] * h))
+        if worst > tolerance:
+            h *= (tolerance / worst) ** (2.0 / 3.0)
+    return h
+
+
+@jit
+def counted_rate(t, x, structure, hazards, work, laws, values):
+    """Return the total rate of counted reactions at a state; a discrete reactant counts as it stands in work.x."""
+    hazards(t, x, work.p, work.a, work.d, values)
+    total = 0.0
+    for r in range(structure.reaction.shape[0]):
+        if work.mask[r] == 0.0:
+            s = structure.reaction[r, FACTOR]
+            total += values[structure.reaction[r, HAZARD]] * x[s]
+    return total
+
+
+@jit
+def integral_of_parabola(a, b, c, theta):
+    """Integrate the parabola through (0, a), (1/2, b), (1, c) from 0 to theta."""
+    slope = -3.0 * a + 4.0 * b - c
+    curvature = 2.0 * (a - 2.0 * b + c)
+    return theta * (a + theta * (0.5 * slope + theta * curvature / 3.0))
+
+
+@jit
+def time_of_counted(a, b, c, need):
+    """Return the fraction of the step at which the integral of the rate (parabola, in step units) meets `need`; 2 if never."""
+    if integral_of_parabola(a, b, c, 1.0) < need:
+        return 2.0
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        if integral_of_parabola(a, b, c, middle) < need:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+@jit
+def gather(structure, values, place, laws):
+    """Sum birth and death hazards of the discrete populations at one of the three nodes."""
+    reaction = structure.reaction
+    for s in range(structure.n_species):
+        laws.birth[s, place] = 0.0
+        laws.death[s, place] = 0.0
+    for r in range(reaction.shape[0]):
+        role, s = structure.reaction_role[r], reaction[r, FACTOR]
+        if role == BIRTH:
+            laws.birth[s, place] += values[reaction[r, HAZARD]]
+        elif role == DEATH:
+            laws.death[s, place] += values[reaction[r, HAZARD]]
+
+
+@jit
+def bend(dt, structure, laws, x):
+    """Return by how much interpolation by a straight line would miss the integrated hazards of a present cell."""
+    worst = 0.0
+    for s in range(structure.n_species):
+        if laws.discrete[s] == 1 and x[s] > 0.0 and structure.species_role[s] == BRANCHING:
+            for table in (laws.birth, laws.death):
+                worst = max(worst, abs(table[s, 1] - 0.5 * (table[s, 0] + table[s, 2])) * dt)
+    return worst
+
+
+@jit
+def convert(r, dt, share, structure, laws, population, stream):
+    """Move cells of a discrete population along conversion r for half a step."""
+    reaction = structure.reaction
+    s = reaction[r, FACTOR]
+    if structure.reaction_role[r] != CONVERSION or laws.discrete[s] == 0 or population[s] <= 0.0:
+        return
+    q = reaction[r, HAZARD]
+    edge = laws.start[q] if share == 0 else laws.end[q]
+    moved = binomial(stream, population[s], -math.expm1(-0.25 * dt * (edge + laws.middle[q])))
+    if moved <= 0.0:
+        return
+    population[s] -= moved
+    for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
+        j = structure.change_species[k]
+        if structure.change_amount[k] > 0.0 and laws.discrete[j] == 1:
+            population[j] += structure.change_amount[k] * moved
+
+
+@jit
+def source_path(s, structure, laws):
+    """Return the reactant of a reaction at start, middle and end of the step: 1 without one."""
+    if s == structure.n_species:
+        return 1.0, 1.0, 1.0
+    if laws.discrete[s] == 0:
+        return max(laws.before[s], 0.0), max(laws.x_middle[s], 0.0), max(laws.x_end[s], 0.0)
+    a, c = laws.before[s], laws.after[s]
+    return a, math.sqrt(a * c) if a > 0.0 and c > 0.0 else 0.25 * (a + c), c
+
+
+@jit
+def newcomers(r, dt, structure, laws, stream):
+    """Draw the newcomers of reaction r to discrete populations, and what their lineages are at the end of the step."""
+    reaction = structure.reaction
+    role, s, q = structure.reaction_role[r], reaction[r, FACTOR], reaction[r, HAZARD]
+    if not (role == ARRIVAL or (role == CONVERSION and laws.discrete[s] == 0)):
+        return
+    if not into_discrete(r, structure, laws):
+        return
+    y0, y1, y2 = source_path(s, structure, laws)
+    a, b, c = laws.start[q] * y0, laws.middle[q] * y1, laws.end[q] * y2
+    mean = dt * (a + 4.0 * b + c) / 6.0
+    if not mean > 0.0:
+        return
+    number = poisson(stream, mean)
+    if number <= 0.0:
+        return
+    tilt = math.log(c / a) / dt if a > 0.0 and c > 0.0 else 0.0
+    for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
+        j, amount = structure.change_species[k], structure.change_amount[k]
+        if amount > 0.0 and laws.discrete[j] == 1:
+            laws.after[j] += lineage_step(
+                stream, number * amount, tilt, laws.birth[j, 0], laws.birth[j, 1], laws.birth[j, 2],
+                laws.death[j, 0], laws.death[j, 1], laws.death[j, 2], dt,
+            )  # fmt: skip
+
+
+@jit
+def draw(dt, structure, laws, stream):
+    """Replace discrete populations (laws.before) by a draw of their law after the step (laws.after)."""
+    reactions = structure.reaction.shape[0]
+    for r in range(reactions):
+        convert(r, dt, 0, structure, laws, laws.before, stream)
+    for s in range(structure.n_species):
+        laws.after[s] = laws.before[s]
+        if laws.discrete[s] == 1 and laws.before[s] > 0.0 and structure.species_role[s] == BRANCHING:
+            rho, growth_integral = kendall_integrals(
+                laws.birth[s, 0], laws.birth[s, 1], laws.birth[s, 2],
+                laws.death[s, 0], laws.death[s, 1], laws.death[s, 2], dt,
+            )  # fmt: skip
+            laws.after[s] = kendall_step(stream, laws.before[s], rho, growth_integral)
+    for r in range(reactions):
+        newcomers(r, dt, structure, laws, stream)
+    for r in range(reactions - 1, -1, -1):
+        convert(r, dt, 1, structure, laws, laws.after, stream)
+
+
+@jit
+def fire_counted(t, structure, hazards, work, laws, stream):
+    """Fire one of the counted reactions, chosen by its rate at the present state; False when none can fire."""
+    total = counted_rate(t, work.x, structure, hazards, work, laws, laws.end)
+    if not total > 0.0:
+        return False
+    target = uniform(stream) * total
+    reaction = structure.reaction
+    chosen = -1
+    for r in range(reaction.shape[0]):
+        if work.mask[r] == 0.0:
+            rate = laws.end[reaction[r, HAZARD]] * work.x[reaction[r, FACTOR]]
+            if rate > 0.0:
+                chosen = r
+                target -= rate
+                if target <= 0.0:
+                    break
+    for k in range(reaction[chosen, CHANGE_BEGIN], reaction[chosen, CHANGE_END]):
+        work.x[structure.change_species[k]] += structure.change_amount[k]
+    return True
+
+
+@jit
+def negative_counted(structure, work):
+    """Tell whether a counted reaction has a negative rate or would take a count below zero."""
+    reaction = structure.reaction
+    for r in range(reaction.shape[0]):
+        if work.mask[r] == 0.0:
+            rate = work.values[reaction[r, HAZARD]] * work.x[reaction[r, FACTOR]]
+            if rate < 0.0:
+                return True
+            if rate > 0.0:
+                for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
+                    s = structure.change_species[k]
+                    if structure.is_count[s] == 1 and work.x[s] + structure.change_amount[k] < 0.0:
+                        return True
+    return False
+
+
+@jit
+def simulate_row(
+    static, hazards, slopes, derivatives, observe, event_times, conditions, effects, structure,
+    t_save, x0, relative, absolute, threshold, tolerance, max_step, max_steps, max_events, depends_on_time,
+    work, laws, stream, out, fired, statistics,
+):  # fmt: skip
+    """Simulate one row whose parameters stand in work.p; return its status."""
+    n = structure.n_species
+    x = work.x
+    for s in range(n):
+        x[s] = x0[s]
+        laws.discrete[s] = 0
+        laws.watched[s] = 1
+    for k in range(fired.shape[0]):
+        fired[k] = math.nan
+    static(work.p, work.a)
+    t, t_end, saves = t_save[0], t_save[-1], t_save.shape[0]
+    if not all_finite(x, n) or any_nan(work.p):
+        return NON_FINITE
+    for s in range(n):
+        if structure.is_count[s] == 1 and x[s] < 0.0:
+            return NEGATIVE_PROPENSITY
+    choose_modes(x, structure, threshold, work, laws, stream)
+    outcome = events.start(t, x, structure, event_times, conditions, work, fired)
+    if outcome != OK:
+        return outcome
+    triggers = events.has_triggers(structure)
+    saved, steps, h, restart = 0, 0, 0.0, True
+    need = exponential(stream)
+    while True:
+        outcome, number = events.settle(
+            t, x, structure, conditions, effects, work, fired, True, stream, max_events - statistics[2]
+        )
+        statistics[2] += number
+        if outcome == events.STOPPED:
+            hold(saved, t_save, x, observe, work, out)
+            return OK
+        if outcome != OK:
+            return outcome
+        restart = restart or number > 0
+        while saved < saves and t_save[saved] <= t:
+            observe(t, x, work.p, work.a, out[saved])
+            saved += 1
+        if saved == saves:
+            return OK
+        choose_modes(x, structure, threshold, work, laws, stream)
+        drift(t, x, work.p, work.a, work.d, work.values, work.mask, structure, slopes, work.slope_here)
+        statistics[3] += 1
+        if not all_finite(work.slope_here, n):
+            return NON_FINITE
+        moving, stochastic, counted = survey(x, structure, work, laws)
+        if negative_counted(structure, work):
+            return NEGATIVE_PROPENSITY
+        for q in range(structure.n_hazards):
+            laws.start[q] = work.values[q]
+        target = min(t_end, events.next_time(structure, work))
+        if steps >= max_steps:
+            return MAX_STEPS
+        steps += 1
+        if not moving and not depends_on_time:
+            # Gillespie's method: nothing changes until the next counted reaction.
+            wait = need / counted if counted > 0.0 else math.inf
+            arrives = t + wait
+            until = min(arrives, target)
+            while saved < saves and t_save[saved] < until:
+                observe(t_save[saved], x, work.p, work.a, out[saved])
+                saved += 1
+            if arrives < target:
+                if not arrives > t and wait > 0.0 and counted == math.inf:
+                    return NON_FINITE
+                t = arrives
+                need = exponential(stream)
+                fire_counted(t, structure, hazards, work, laws, stream)
+                statistics[2] += 1
+                if statistics[2] >= max_events:
+                    return EVENT_BUDGET
+            else:
+                need -= (target - t) * counted
+                t = target
+            continue
+        if stochastic and saved < saves:
+            target = min(target, t_save[saved])
+        if restart:
+            h = first_step(t, target, structure, work, relative, absolute)
+            restart = False
+        if negative_propensity(structure, work, min(h, target - t), relative, absolute):
+            return NEGATIVE_PROPENSITY
+        if stochastic:
+            bound = bounded_step(t, min(h, target - t, max_step), x, structure, hazards, tolerance, work, laws)
+        else:
+            bound = max_step
+        linearise(t, x, work.p, work.a, work.d, work.values, work.mask, structure, derivatives, work.jacobian, work.partial_time)
+        while True:
+            limit = min(h, bound, max_step)
+            whole = t + 1.0001 * limit >= target
+            used = target - t if whole else limit
+            if used <= 4e-16 * max(abs(t), abs(target)):
+                return STEP_TOO_SMALL
+            step(t, used, structure, slopes, work)
+            statistics[3] += 5
+            error = scaled_error(structure, work, relative, absolute, laws.watched)
+            accepted = error <= 1.0 and all_finite(work.x_new, n)
+            factor = min(growth(error), 0.9) if not accepted else 1.0
+            if accepted and stochastic:
+                interpolate(0.5, structure, work, laws.x_middle)
+                hazards(t + 0.5 * used, laws.x_middle, work.p, work.a, work.d, laws.middle)
+                hazards(t + used, work.x_new, work.p, work.a, work.d, laws.end)
+                gather(structure, laws.start, 0, laws)
+                gather(structure, laws.middle, 1, laws)
+                gather(structure, laws.end, 2, laws)
+                if bend(used, structure, laws, x) > 2.0 * tolerance:
+                    accepted = False
+                    factor = 0.5
+            if accepted:
+                break
+            statistics[1] += 1
+            steps += 1
+            if steps >= max_steps:
+                return MAX_STEPS
+            h = used * factor
+        statistics[0] += 1
+        # Cut the step at the first trigger, or at the first counted reaction.
+        for s in range(n):
+            laws.x_end[s] = work.x_new[s]
+        theta = 1.0
+        if triggers:
+            met = crossing(t, used, structure, conditions, work, laws.discrete)
+            if met < theta:
+                theta = met
+        fires = False
+        if counted > 0.0 or depends_on_time or moving:
+            b = 0.0
+            c = 0.0
+            any_counted = False
+            for r in range(structure.reaction.shape[0]):
+                if work.mask[r] == 0.0:
+                    any_counted = True
+            if any_counted:
+                interpolate(0.5, structure, work, work.spare)
+                b = counted_rate(t + 0.5 * used, work.spare, structure, hazards, work, laws, laws.middle)
+                c = counted_rate(t + used, laws.x_end, structure, hazards, work, laws, laws.end)
+                met = time_of_counted(counted * used, b * used, c * used, need)
+                if met < theta:
+                    theta = met
+                    fires = True
+                    need = exponential(stream)
+                else:
+                    need -= integral_of_parabola(counted * used, b * used, c * used, theta)
+        t_new = target if whole else t + used
+        if theta < 1.0:
+            t_new = min(t + theta * used, t_new)
+            interpolate(theta, structure, work, laws.x_end)
+        while saved < saves and t_save[saved] < t_new:
+            interpolate((t_save[saved] - t) / used, structure, work, work.spare)
+            for s in range(n):
+                if laws.discrete[s] == 1:
+                    work.spare[s] = x[s]
+            observe(t_save[saved], work.spare, work.p, work.a, out[saved])
+            saved += 1
+        if stochastic:
+            if theta < 1.0:
+                interpolate(0.5 * theta, structure, work, laws.x_middle)
+                hazards(t + 0.5 * theta * used, laws.x_middle, work.p, work.a, work.d, laws.middle)
+                hazards(t_new, laws.x_end, work.p, work.a, work.d, laws.end)
+                gather(structure, laws.middle, 1, laws)
+                gather(structure, laws.end, 2, laws)
+            for s in range(n):
+                laws.before[s] = x[s]
+            draw(theta * used, structure, laws, stream)
+        for s in range(n):
+            if laws.discrete[s] == 1:
+                if stochastic:
+                    x[s] = laws.after[s]
+            else:
+                x[s] = laws.x_end[s] if abs(laws.x_end[s]) > TINY else 0.0
+        if not whole and bound >= h:
+            h = used * growth(error)
+        else:
+            h = max(h, used * growth(error))
+        t = t_new
+        if fires:
+            fire_counted(t, structure, hazards, work, laws, stream)
+            statistics[2] += 1
+            if statistics[2] >= max_events:
+                return EVENT_BUDGET
+
+
+_SIGNATURE = types.void(
+    *FUNCTION_TYPES,
+    STRUCTURE_TYPE,
+    types.float64[::1],
+    types.float64[:, ::1],
+    types.float64[:, ::1],
+    types.int64[::1],
+    types.float64,
+    types.float64[::1],
+    types.float64,
+    types.float64,
+    types.float64,
+    types.int64,
+    types.int64,
+    types.boolean,
+    types.uint64,
+    types.int64[::1],
+    types.int64[::1],
+    types.int64,
+    types.float64[:, :, ::1],
+    types.float64[:, ::1],
+    types.int64[:, ::1],
+    types.int64[::1],
+)
+
+
+@jit_as(_SIGNATURE)
+def simulate_hybrid(
+    static, hazards, slopes, derivatives, observe, event_times, conditions, effects, structure,
+    t_save, parameters, initial, source, relative, absolute, threshold, tolerance, max_step, max_steps, max_events,
+    depends_on_time, seed, patients, replicates, purpose, out, fired, statistics, status,
+):  # fmt: skip
+    """Simulate a chunk of rows; arguments as `sim.kernels.ode.solve`, then the key of each row's random stream."""
+    work = allocate(structure)
+    laws = allocate_laws(structure)
+    stream = np.zeros(STATE_WORDS, np.uint64)
+    for i in range(source.shape[0]):
+        seed_stream(stream, seed, patients[i], replicates[i], purpose)
+        for k in range(structure.n_parameters):
+            work.p[k] = parameters[source[i], k]
+        status[i] = simulate_row(
+            static, hazards, slopes, derivatives, observe, event_times, conditions, effects, structure,
+            t_save, initial[source[i]], relative, absolute, threshold, tolerance, max_step, max_steps, max_events,
+            depends_on_time, work, laws, stream, out[i], fired[i], statistics[i],
+        )  # fmt: skip
