@@ -110,11 +110,13 @@ def kendall_integrals(
     if rho <= 0.0:
         rho = max(rho, -EXPONENT_LIMIT)
         death_odds = dt * _weighted_mean(death_start, death_middle * factor, death_end, rho)
-        birth_odds = min(math.expm1(-rho) + death_odds * math.exp(-rho), ODDS_LIMIT)
+        excess = math.expm1(-rho)
+        birth_odds = excess + death_odds * (1.0 + excess)
     else:
         rho = min(rho, EXPONENT_LIMIT)
         birth_odds = dt * _weighted_mean(birth_end, birth_middle * factor, birth_start, -rho)
-        death_odds = min(math.expm1(rho) + birth_odds * math.exp(rho), ODDS_LIMIT)
+        excess = math.expm1(rho)
+        death_odds = excess + birth_odds * (1.0 + excess)
     return min(death_odds, ODDS_LIMIT), min(birth_odds, ODDS_LIMIT)
 
 

@@ -30,8 +30,9 @@ Floats = npt.NDArray[np.float64]
 
 LAYERS = 256
 INVERSION_MEAN = 10.0
-INVERSION_LAST = 200.0
-"""A mean below 10 exceeds 200 with probability below 1e-160; a loop that gets there met rounding, and starts again."""
+INVERSION_LAST = 250
+"""Where inversion is used a number exceeds this with a probability below 1e-40; a loop that gets there met the rounding of the
+last masses (once in 1e15 draws), and starts again."""
 NORMAL_VARIANCE = 1e16
 
 _LAYER_BITS = np.uint64(0xFF)
@@ -41,6 +42,8 @@ _1 = np.uint64(1)
 _7 = np.uint64(7)
 _STEP_53 = 2.0**-53
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
+
+_RECIPROCAL = 1.0 / np.maximum(np.arange(INVERSION_LAST + 1.0), 1.0)
 
 
 def _normal_density(x: float) -> float:
@@ -200,21 +203,21 @@ def _poisson_log_mass(k: float, mean: float) -> float:
 @inline_jit
 def _poisson_inversion(state: State, mean: float) -> float:
     """Return a Poisson number by adding up the masses; for means below 10."""
+    u = uniform(state)
+    if u < 1.0 - mean:
+        # exp(-mean) >= 1 - mean: mostly no exponential is needed.
+        return 0.0
+    empty = math.exp(-mean)
     while True:
-        u = uniform(state)
-        if u < 1.0 - mean:
-            # exp(-mean) >= 1 - mean: mostly no exponential is needed.
-            return 0.0
-        mass = math.exp(-mean)
-        k = 0.0
-        while u > mass:
+        mass = empty
+        k = 0
+        while u > mass and k < INVERSION_LAST:
             u -= mass
-            k += 1.0
-            mass *= mean / k
-            if k > INVERSION_LAST:
-                break
-        if k <= INVERSION_LAST:
-            return k
+            k += 1
+            mass *= mean * _RECIPROCAL[k]
+        if k < INVERSION_LAST:
+            return float(k)
+        u = uniform(state)
 
 
 @jit
@@ -263,23 +266,22 @@ def _binomial_log_mass(k: float, n: float, p: float, q: float) -> float:
 @inline_jit
 def _binomial_inversion(state: State, n: float, p: float) -> float:
     """Return a binomial number by adding up the masses; for n p < 10 and p <= 1/2."""
+    u = uniform(state)
+    if u < 1.0 - n * p:
+        # (1 - p)^n >= 1 - n p (Bernoulli's inequality).
+        return 0.0
+    empty = math.exp(n * math.log1p(-p))
     odds = p / (1.0 - p)
     while True:
-        u = uniform(state)
-        if u < 1.0 - n * p:
-            # (1 - p)^n >= 1 - n p (Bernoulli's inequality).
-            return 0.0
-        mass = math.exp(n * math.log1p(-p))
-        k = 0.0
-        while u > mass:
+        mass = empty
+        k = 0
+        while u > mass and k < INVERSION_LAST:
             u -= mass
-            mass *= odds * (n - k)
-            k += 1.0
-            mass /= k
-            if k > n or k > INVERSION_LAST:
-                break
-        if k <= n and k <= INVERSION_LAST:
-            return k
+            mass *= odds * (n - k) * _RECIPROCAL[k + 1]
+            k += 1
+        if k <= n and k < INVERSION_LAST:
+            return float(k)
+        u = uniform(state)
 
 
 @jit
@@ -370,23 +372,22 @@ def negative_binomial(state: State, size: float, odds: float) -> float:
         return 0.0
     if mean >= INVERSION_MEAN or odds > 1.0:
         return poisson(state, gamma(state, size) * odds)
+    u = uniform(state)
+    if u < 1.0 - mean:
+        # (1 + odds)^-size >= 1 - size odds.
+        return 0.0
+    empty = math.exp(-size * math.log1p(odds))
     beta = odds / (1.0 + odds)
     while True:
-        u = uniform(state)
-        if u < 1.0 - mean:
-            # (1 + odds)^-size >= 1 - size odds.
-            return 0.0
-        mass = math.exp(-size * math.log1p(odds))
-        k = 0.0
-        while u > mass:
+        mass = empty
+        k = 0
+        while u > mass and k < INVERSION_LAST:
             u -= mass
-            mass *= beta * (size + k)
-            k += 1.0
-            mass /= k
-            if k > INVERSION_LAST:
-                break
-        if k <= INVERSION_LAST:
-            return k
+            mass *= beta * (size + k) * _RECIPROCAL[k + 1]
+            k += 1
+        if k < INVERSION_LAST:
+            return float(k)
+        u = uniform(state)
 
 
 @jit
