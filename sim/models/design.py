@@ -72,8 +72,8 @@ class ProductDesign:
 
     @property
     def rule_slots(self) -> tuple[str, ...]:
-        """Names of the slots that wait for the patient's state, for example "cd19_relapse_1"."""
-        return tuple(f"{self.name}_{rule}_{i}" for i, rule in enumerate(self.rules))
+        """Names of the slots that wait for the patient's state, for example "cd19_relapse_0"."""
+        return tuple(f"{self.name}_{rule}_{self.rules[:i].count(rule)}" for i, rule in enumerate(self.rules))
 
 
 @dataclass(frozen=True)

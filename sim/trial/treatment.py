@@ -1,0 +1,132 @@
+"""What is done to the patients of an arm: times, doses and depths of every slot of the network."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.trial.biology import fitness
+from sim.trial.laws import ByBurden, Law, Lognormal
+from sim.trial.quantities import DEFAULTS
+from sim.trial.regimen import PlannedInfusion
+from sim.trial.scenario_schema import Drug, Lymphodepletion, Transplant
+from sim.trial.sheet import Floats, Sheet
+
+__all__ = ["dose_of", "draw_treatment"]
+
+NEVER = np.inf
+
+DEPTH = {
+    # (fludarabine, cyclophosphamide): share left of host lymphocytes, of anti-CAR lymphocytes, of CAR T cells, of normal marrow
+    (True, True): (0.04, 0.04, 0.2, 0.5),
+    (True, False): (0.08, 0.06, 0.3, 0.7),
+    (False, True): (0.15, 0.4, 0.4, 0.6),
+    (False, False): (1.0, 1.0, 1.0, 1.0),
+}
+"""Depth of a lymphodepletion: removes 90-98 % of the lymphocytes, and without fludarabine spares the anti-CAR response (assumed)."""
+DEPTH_SPREAD = 0.5
+YEAR = 365.25
+
+
+def dose_of(sheet: Sheet, infusion: PlannedInfusion, blasts: Floats) -> Floats:
+    """Return the whole dose of an infusion, cells/kg."""
+    u = sheet.draws.uniform("dose")
+    dose = infusion.dose
+    drawn = dose.quantile(u, blasts) if isinstance(dose, ByBurden) else dose.quantile(u)
+    return np.asarray(drawn, dtype=np.float64)
+
+
+def draw_treatment(sheet: Sheet, blasts: Floats, infused: Floats) -> None:
+    """Fill times, doses and depths of all that is done in the arm.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        With the biology filled in.
+    blasts : ndarray, shape (n,)
+        Marrow blast fraction at the start.
+    infused : ndarray, shape (n,)
+        1 for patients who receive their product, 0 for those whose product is never made.
+    """
+    for infusion in sheet.plan.infusions:
+        _infuse(sheet, infusion, blasts, infused)
+    for course in sheet.plan.courses:
+        if course.day is not None:
+            sheet.parameters[f"lymphodepletion_time_{course.slot}"] = np.where(
+                infused > 0.0, course.day, NEVER
+            )
+        _deplete(sheet, course.slot, course.given)
+    bridging = sheet.scenario.bridging_of(sheet.arm)
+    if bridging is not None:
+        sheet.parameters["chemotherapy_time_0"] = sheet.draws.value("bridging_day", bridging.day)
+        sheet.set("chemotherapy_log_kill_0", "chemotherapy_log_kill", bridging.log_kill)
+        sheet.set("chemotherapy_host_survival_0", "chemotherapy_host_survival", bridging.host_survival)
+    transplant = sheet.scenario.transplant_of(sheet.arm)
+    if transplant is not None:
+        _transplant(sheet, transplant)
+    if sheet.design.supportive and sheet.design.products:
+        _support(sheet, "tocilizumab", sheet.scenario.supportive.tocilizumab, 3000.0)
+        _support(sheet, "steroid", sheet.scenario.supportive.steroids, 6000.0)
+
+
+def _infuse(sheet: Sheet, infusion: PlannedInfusion, blasts: Floats, infused: Floats) -> None:
+    slot, product = infusion.slot, sheet.products[infusion.product]
+    day = np.where(infused > 0.0, infusion.day, NEVER)
+    engrafting = sheet.value("engraftment", product.engraftment)
+    cells = dose_of(sheet, infusion, blasts) * sheet.parameter("weight") * engrafting * infusion.fraction
+    sheet.parameters[f"infusion_cells_{slot}"] = np.floor(cells)
+    sheet.parameters[f"fitness_{slot}"] = fitness(sheet, infusion.product, infusion.order)
+    if infusion.rule is None:
+        sheet.parameters[f"infusion_time_{slot}"] = day
+        return
+    criteria = sheet.scenario.criteria
+    limit = criteria.relapse_blasts if infusion.rule == "relapse" else criteria.remission_blasts
+    sheet.parameters[f"decision_time_{slot}"] = day
+    sheet.parameters[f"decision_blasts_{slot}"] = sheet.constant(limit)
+    sheet.parameters[f"infusion_delay_{slot}"] = sheet.constant(infusion.delay)
+    sheet.parameters[f"lymphodepletion_delay_{slot}"] = sheet.constant(infusion.lymphodepletion_delay)
+
+
+def _deplete(sheet: Sheet, slot: str, given: Lymphodepletion) -> None:
+    """Fill the survival under one course; the depth on lymphocytes is a trait that all courses share."""
+    host, anti_car, car_t, marrow = DEPTH[given.fludarabine, given.cyclophosphamide]
+    depth: Law = Lognormal(centre=host, log_sd=DEPTH_SPREAD, high=1.0) if given.depth is None else given.depth
+    left = sheet.draws.value("lymphodepletion_depth", depth)
+    # A deeper course spares fewer anti-CAR lymphocytes too.
+    anti_car_left = np.minimum(anti_car * left / host, 1.0)
+    log_kill = given.log_kill or DEFAULTS["lymphodepletion_log_kill"]
+    columns = {
+        "host": left,
+        "anti_car": anti_car_left,
+        "car_t": sheet.constant(car_t),
+        "marrow": sheet.constant(marrow),
+        "leukaemia": 10.0 ** -sheet.draws.value("lymphodepletion_log_kill", log_kill),
+    }
+    if given.log_kill is None and host == 1.0:
+        columns["leukaemia"] = sheet.constant(1.0)
+    for what, column in columns.items():
+        sheet.parameters[f"lymphodepletion_{what}_survival_{slot}"] = column
+
+
+def _transplant(sheet: Sheet, plan: Transplant) -> None:
+    planned = sheet.draws.value("transplant", plan.probability) > 0.5
+    day = sheet.draws.value("transplant_day", plan.day)
+    sheet.parameters["transplant_time"] = np.where(planned, day, NEVER)
+    limit = sheet.scenario.criteria.remission_blasts if plan.only_in_remission else np.inf
+    sheet.parameters["transplant_blast_limit"] = sheet.constant(limit)
+    log_kill = plan.conditioning_log_kill or DEFAULTS["transplant_log_kill"]
+    sheet.set("transplant_log_kill", "transplant_log_kill", log_kill)
+    sheet.set("graft_versus_leukaemia", "graft_versus_leukaemia", plan.graft_versus_leukaemia)
+    if plan.non_relapse_mortality is not None or "transplant_hazard" not in sheet.scenario.parameters:
+        # The hazard fades as exp(-t/tau): its size gives the mortality of the first year.
+        dead = sheet.value("non_relapse_mortality", plan.non_relapse_mortality)
+        fading = sheet.parameter("transplant_risk_time")
+        exposure = -fading * np.expm1(-YEAR / fading)
+        sheet.parameters["transplant_hazard"] = -np.log1p(-np.minimum(dead, 1.0 - 1e-12)) / exposure
+
+
+def _support(sheet: Sheet, name: str, drug: Drug | None, threshold: float) -> None:
+    """Fill when a drug is given, and how much it blocks; None means never."""
+    sheet.parameters[f"{name}_threshold"] = sheet.constant(NEVER if drug is None else threshold)
+    if drug is not None:
+        sheet.set(f"{name}_threshold", f"{name}_threshold", drug.threshold)
+        sheet.set(f"{name}_effect", f"{name}_effect", drug.effect)
