@@ -11,6 +11,7 @@ CD22 levels are those of the walk at rest. Cells that lost CD22 for good are lef
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from scipy.special import bdtr, bdtrik, ndtri, pdtr, pdtrik
