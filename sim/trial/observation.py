@@ -114,6 +114,8 @@ class Observations:
         Days, NaN for never; the follow-up ends with death, with the course, or where its computation failed.
     death_cause : ndarray of str, shape (rows,)
         What follows ``death_`` in the event's name; empty while alive.
+    treated : bool
+        Whether the arm gives a product at all.
     infused : ndarray of bool, shape (rows,)
         Whether a product was given.
     enrolment_day : ndarray, shape (rows,)
@@ -153,6 +155,7 @@ class Observations:
     transplant_day: Floats
     reinfusion_day: Floats
     followup_day: Floats
+    treated: bool
     infused: Bools
     enrolment_day: Floats
 
@@ -165,6 +168,7 @@ def observe(
     patients: ArrayLike,
     replicates: ArrayLike = 0,
     arm: str = "",
+    treated: bool | None = None,
     infused: ArrayLike | None = None,
     enrolment_day: ArrayLike = 0.0,
     baseline: float | None = None,
@@ -188,6 +192,9 @@ def observe(
         Replicate of each row.
     arm : str
         Name, carried along.
+    treated : bool, optional
+        Whether the arm gives a product at all; by default whether the network has an ``infusion_*`` event. It decides
+        about those never infused: dropouts in an arm that treats, everybody in one that does not.
     infused : array_like of bool, optional
         Who received a product; by default those with an ``infusion_*`` event.
     enrolment_day : array_like, shape () or (rows,)
@@ -281,6 +288,7 @@ def observe(
         transplant_day=_first(course.fired, "transplant", rows),
         reinfusion_day=_first(course.fired, "reinfusion_", rows),
         followup_day=followup,
+        treated=any(name.startswith("infusion_") for name in course.fired) if treated is None else treated,
         infused=np.isfinite(_first(course.fired, "infusion_", rows))
         if infused is None
         else _per_row(infused, rows, "infused").astype(np.bool_),

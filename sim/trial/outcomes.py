@@ -195,7 +195,7 @@ def assess(seen: Observations, criteria: Criteria, *, response_after_reinfusion:
     """
     found = judge(seen, criteria, response_after_reinfusion=response_after_reinfusion)
     good = seen.status == 0
-    given = seen.infused | ~seen.infused.any()
+    given = seen.infused if seen.treated else np.ones_like(seen.infused)
     columns: dict[str, Column] = {
         "arm": np.full(len(good), seen.arm),
         "patient": seen.patient,

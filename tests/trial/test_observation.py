@@ -219,6 +219,13 @@ class TestMeasures:
         assert look(made).infused.tolist() == [True, False]
         assert look(made, infused=False).infused.tolist() == [False, False]
 
+    def test_arm_treats_if_it_can_infuse_unless_told(self) -> None:
+        made = course(patient())
+        assert look(made).treated
+        assert not look(made, treated=False).treated
+        made.fired.clear()
+        assert not look(made).treated
+
     def test_microscope_counts_are_binomial(self) -> None:
         # 20,000 counts of 200 cells at 5 %: the standard error of the mean share is 1.1e-4, so 5 of them is 5.4e-4.
         seen = look(same_course(20_000, 0.05), Assay(visits=(28,)), morphology_cells=200)

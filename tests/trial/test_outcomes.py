@@ -291,7 +291,8 @@ class TestTimes:
 
     def test_in_an_arm_without_infusions_start_on_day_zero(self) -> None:
         found = judged(
-            patient(blasts=((START, 0.6),), events={"death_leukaemia": 40.0}), observed={"infused": False}
+            patient(blasts=((START, 0.6),), events={"death_leukaemia": 40.0}),
+            observed={"infused": False, "treated": False},
         )
         assert (value(found, "os_days"), value(found, "os_event")) == (40, 1)
         assert found.analysis_set("evaluable").rows == 1

@@ -1,0 +1,273 @@
+"""Reported outcomes beside simulated ones: the simulated figure, what a trial of that size may see, and whether they part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from sim.trial.endpoints import Endpoint, Rule, endpoint_times
+from sim.trial.estimates import Estimate
+from sim.trial.measures import is_share, measure, population
+from sim.trial.outcomes import Outcomes
+from sim.trial.predictive import (
+    Predictive,
+    beta_binomial,
+    count_predictive,
+    km_medians,
+    sample_predictive,
+)
+from sim.trial.survival import kaplan_meier
+
+if TYPE_CHECKING:
+    from sim.trial.scenario_reported import Reported
+
+__all__ = ["Comparison", "compare_reported"]
+
+Floats = NDArray[np.float64]
+
+_NOTHING = Estimate(float("nan"), float("nan"), float("nan"))
+_TIMES: dict[str, Endpoint] = {
+    "remission_days": "remission",
+    "rfs_days": "rfs",
+    "efs_days": "efs",
+    "os_days": "os",
+}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One reported row beside the simulation.
+
+    Attributes
+    ----------
+    id, endpoint, kind : str
+        Of the row.
+    arms : tuple of str
+        Arms that it pools.
+    reported : str
+        The reported figure in words.
+    reported_value : float
+        The same as a number: a share, a median; NaN for a band or a statement.
+    simulated : Estimate
+        The simulated figure with its Monte Carlo interval.
+    predictive : Predictive or None
+        What trials of the reported size would see, shares for counts; None where no size is reported.
+    inside : bool or None
+        Whether the reported figure agrees: inside the predictive interval, or the simulated figure inside the reported
+        band. None where nothing can be judged.
+    size : int or None
+        Patients behind the reported figure.
+    simulated_size : int
+        Simulated patients behind the simulated one.
+    level : float
+        Of the intervals.
+    unit : str
+        Of a figure that is no share.
+    """
+
+    id: str
+    endpoint: str
+    kind: Literal["binomial", "survival", "range", "qualitative"]
+    arms: tuple[str, ...]
+    reported: str
+    reported_value: float
+    simulated: Estimate
+    predictive: Predictive | None
+    inside: bool | None
+    size: int | None
+    simulated_size: int
+    level: float
+    unit: str
+
+    def line(self) -> str:
+        """Return the comparison in one line of text."""
+        if self.kind == "qualitative":
+            return f"{self.id}: reported: {self.reported}"
+        if np.isnan(self.simulated.value):
+            return f"{self.id}: reported {self.reported}; simulated: nobody to take it from"
+        parts = [f"{self.id}: reported {self.reported}", f"simulated {self._interval(*self.simulated)}"]
+        if self.predictive is not None:
+            low, high = self._figure(self.predictive.lower), self._figure(self.predictive.upper)
+            parts.append(f"{self.level:.0%} of trials of {self.size}: {low} to {high}")
+        if self.inside is not None:
+            parts.append("inside" if self.inside else "OUTSIDE")
+        return "; ".join(parts)
+
+    def _interval(self, value: float, lower: float, upper: float) -> str:
+        return f"{self._figure(value)} ({self._figure(lower)} to {self._figure(upper)})"
+
+    def _figure(self, value: float) -> str:
+        if np.isnan(value) or np.isinf(value):
+            return "not reached"
+        if is_share(self.endpoint):
+            return f"{value:.2f}"
+        return f"{value:.3g}" + ("" if self.unit == "1" else f" {self.unit}")
+
+
+def compare_reported(
+    row: Reported,
+    outcomes: Mapping[str, Outcomes],
+    *,
+    enrolled: Mapping[str, int | None] | None = None,
+    transplant: Rule = "ignored",
+    level: float = 0.95,
+    resamples: int = 4000,
+    seed: int = 0,
+) -> Comparison:
+    """Set one reported row beside the simulated arms.
+
+    Parameters
+    ----------
+    row : Reported
+        The row.
+    outcomes : mapping of str to Outcomes
+        Each arm's rows.
+    enrolled : mapping of str to int, optional
+        The trial's patients in each arm, for rows that pool arms; where one is unknown all count alike.
+    transplant : {"ignored", "censored", "event", "competing"}
+        What a transplant does to a time to event.
+    level : float
+        Of the intervals.
+    resamples : int
+        Trials drawn for the predictive interval of a median.
+    seed : int
+        Of that drawing.
+
+    Returns
+    -------
+    Comparison
+
+    Notes
+    -----
+    Where a row pools arms, so many simulated patients of each are taken that the arms stand as they did in the trial.
+    Counts: beta-binomial from the simulated patients (a patient simulated several times counts once, with his
+    mean). Medians: trials of n resampled from the simulated patients and followed as documented
+    (`sim.trial.predictive.km_medians`). Bands: the simulated share or median either lies in the band or not. Statements are
+    passed on.
+    """
+    names = (row.arm,) if row.arm is not None else (row.arms or tuple(outcomes))
+    pooled = _in_proportion([outcomes[name] for name in names], names, enrolled or {})
+    parts = [part.select(population(part, row.among)) for part in pooled]
+    simulated, predictive = _NOTHING, None
+    inside, value = None, float("nan")
+    if row.kind == "binomial" and row.events is not None and row.of is not None:
+        value = row.events / row.of
+        counts = _counts(parts, row)
+        simulated = _share(counts, level)
+        if sum(counts):
+            found = count_predictive(beta_binomial(row.of, *counts), row.events, level)
+            predictive = found._replace(lower=found.lower / row.of, upper=found.upper / row.of)
+    elif row.kind == "survival" and row.median is not None:
+        value = row.median
+        days, event = _times(row, parts, transplant)
+        simulated = _median(days, event, level)
+        if row.of is not None and len(days):
+            sample = km_medians(days, event, row.of, row.censored_at, resamples, seed)
+            predictive = sample_predictive(sample, value, level)
+    elif row.kind == "range" and row.low is not None and row.high is not None:
+        simulated = (
+            _share(_counts(parts, row), level)
+            if is_share(row.endpoint)
+            else _median(*_numbers(row, parts), level)
+        )
+        inside = None if np.isnan(simulated.value) else bool(row.low <= simulated.value <= row.high)
+    if predictive is not None:
+        inside = predictive.inside
+    return Comparison(
+        id=row.id,
+        endpoint=row.endpoint,
+        kind=row.kind,
+        arms=names,
+        reported=_in_words(row),
+        reported_value=value,
+        simulated=simulated,
+        predictive=predictive,
+        inside=inside,
+        size=row.of,
+        simulated_size=sum(len(np.unique(part["patient"])) for part in parts),
+        level=level,
+        unit=row.unit,
+    )
+
+
+def _in_proportion(
+    outcomes: Sequence[Outcomes], names: Sequence[str], enrolled: Mapping[str, int | None]
+) -> list[Outcomes]:
+    """Keep so many patients of each arm, the first ones, that the arms stand in the proportion of the trial."""
+    sizes = [enrolled.get(name) for name in names]
+    known = [float(size) for size in sizes if size is not None]
+    wanted = np.array(known if len(known) == len(names) else [1.0] * len(names))
+    patients = [np.unique(part["patient"]) for part in outcomes]
+    scale = min(len(ids) / share for ids, share in zip(patients, wanted, strict=True))
+    kept = []
+    for part, ids, share in zip(outcomes, patients, wanted, strict=True):
+        # Rounding keeps a full arm full.
+        count = max(1, round(scale * share))
+        kept.append(part.select(np.isin(part["patient"], ids[:count])))
+    return kept
+
+
+def _counts(parts: Sequence[Outcomes], row: Reported) -> tuple[float, float]:
+    """Return simulated patients with and without the event, replicates of a patient averaged."""
+    with_, without = 0.0, 0.0
+    for part in parts:
+        values = measure(part, row.endpoint, row.at)
+        known = np.isfinite(values)
+        if known.any():
+            _, place = np.unique(part["patient"][known], return_inverse=True)
+            share = np.bincount(place, weights=values[known]) / np.bincount(place)
+            with_ += float(share.sum())
+            without += float((1.0 - share).sum())
+    return with_, without
+
+
+def _share(counts: tuple[float, float], level: float) -> Estimate:
+    """Return the share with Wilson's interval, which takes fractions of patients too."""
+    size = sum(counts)
+    if size == 0:
+        return _NOTHING
+    share = counts[0] / size
+    z2 = float(ndtri(0.5 + 0.5 * level)) ** 2
+    centre = (share + z2 / (2 * size)) / (1 + z2 / size)
+    half = (z2 * share * (1 - share) / size + (z2 / (2 * size)) ** 2) ** 0.5 / (1 + z2 / size)
+    return Estimate(share, max(0.0, centre - half), min(1.0, centre + half))
+
+
+def _times(row: Reported, parts: Sequence[Outcomes], transplant: Rule) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return the simulated times, and whether each is an event."""
+    endpoint = _TIMES.get(row.endpoint)
+    if endpoint is None:
+        return _numbers(row, parts)
+    times = [endpoint_times(part, endpoint, transplant=transplant) for part in parts]
+    days = np.concatenate([time.days for time in times])
+    return days, np.concatenate([time.cause for time in times]) == 1
+
+
+def _numbers(row: Reported, parts: Sequence[Outcomes]) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return the simulated numbers that are known, all of them complete."""
+    numbers = np.concatenate([measure(part, row.endpoint, row.at) for part in parts])
+    numbers = numbers[np.isfinite(numbers)]
+    return numbers, np.ones(len(numbers), dtype=np.bool_)
+
+
+def _median(values: Floats, event: NDArray[np.bool_], level: float) -> Estimate:
+    """Return the median of all simulated patients with its interval."""
+    return kaplan_meier(values, event, level=level).median() if len(values) else _NOTHING
+
+
+def _in_words(row: Reported) -> str:
+    """Return the reported figure as a report writes it."""
+    unit = "" if row.unit == "1" else f" {row.unit}"
+    if row.kind == "binomial":
+        return f"{row.events} of {row.of}"
+    if row.kind == "survival":
+        free = f", {len(row.censored_at)} still free of the event" if row.censored_at else ""
+        return f"median {row.median:g}{unit}" + (f" of {row.of}{free}" if row.of else "")
+    if row.kind == "range":
+        return f"{row.low:g} to {row.high:g}{unit}"
+    return row.text
