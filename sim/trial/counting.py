@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import bdtr, bdtrik, pdtr, pdtrik
+from scipy.special import bdtr, bdtrik, ndtri, pdtr, pdtrik
 
 __all__ = ["binomial_quantile", "poisson_quantile"]
 
 Floats = NDArray[np.float64]
+
+# Above this mean the inverse of the incomplete gamma function is slow, and a normal expansion is within a count or two.
+_LARGE = 1e3
 
 
 def poisson_quantile(u: ArrayLike, mean: ArrayLike) -> Floats:
@@ -27,13 +30,14 @@ def poisson_quantile(u: ArrayLike, mean: ArrayLike) -> Floats:
     [0.0, 2.0, 6.0]
     """
     probability, m = np.broadcast_arrays(np.asarray(u, dtype=np.float64), np.asarray(mean, dtype=np.float64))
-    usable = m > 0.0
-    safe = np.where(usable, m, 1.0)
-    k = np.ceil(pdtrik(probability, safe))
+    k = np.where(np.isnan(m), np.nan, 0.0)
+    small, large = (m > 0.0) & (m <= _LARGE), m > _LARGE
+    start = np.ceil(pdtrik(probability[small], m[small]))
     # The inverse of the incomplete gamma function may land one above the answer.
-    less = np.maximum(k - 1.0, 0.0)
-    k = np.where(pdtr(less, safe) >= probability, less, k)
-    return np.where(usable, k, np.where(np.isnan(m), np.nan, 0.0))
+    less = np.maximum(start - 1.0, 0.0)
+    k[small] = np.where(pdtr(less, m[small]) >= probability[small], less, start)
+    k[large] = _from_expansion(probability[large], m[large])
+    return k
 
 
 def binomial_quantile(u: ArrayLike, size: int, share: ArrayLike) -> Floats:
@@ -52,3 +56,16 @@ def binomial_quantile(u: ArrayLike, size: int, share: ArrayLike) -> Floats:
     k = np.where(bdtr(less, size, safe) >= probability, less, k)
     edge = np.where(np.isnan(p), np.nan, np.where(p >= 1.0, float(size), 0.0))
     return np.where(usable, k, edge)
+
+
+def _from_expansion(probability: Floats, mean: Floats) -> Floats:
+    """Return Poisson quantiles of large means: a Cornish-Fisher expansion, then steps of one to the exact count."""
+    z = ndtri(probability)
+    sigma = np.sqrt(mean)
+    k = np.floor(mean + sigma * z + (z**2 - 1.0) / 6.0 + (z - z**3) / (72.0 * sigma))
+    while True:
+        up = pdtr(k, mean) < probability
+        down = ~up & (pdtr(k - 1.0, mean) >= probability)
+        if not (up | down).any():
+            return np.asarray(k, dtype=np.float64)
+        k = k + up - down

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.special import pdtr
 
 from sim.trial.counting import binomial_quantile, poisson_quantile
 from sim.trial.observation import Observations, observe
@@ -241,9 +242,16 @@ class TestMeasures:
 class TestQuantiles:
     U = np.concatenate([np.geomspace(1e-15, 0.5, 60), 1 - np.geomspace(1e-15, 0.5, 60)])
 
-    @pytest.mark.parametrize("mean", [1e-9, 1e-3, 0.3, 1.0, 7.5, 50.0, 1e3, 4.9e5, 1e8])
+    @pytest.mark.parametrize("mean", [1e-9, 1e-3, 0.3, 1.0, 7.5, 50.0, 999.0, 1001.0])
     def test_poisson_equals_scipy(self, mean: float) -> None:
         assert poisson_quantile(self.U, mean).tolist() == stats.poisson.ppf(self.U, mean).tolist()
+
+    @pytest.mark.parametrize("mean", [1e-3, 7.5, 1e3, 1001.0, 4.9e5, 1e8])
+    def test_poisson_is_the_smallest_count_that_reaches_the_probability(self, mean: float) -> None:
+        # By definition, since SciPy's own quantile is too high in the far upper tail of large means.
+        k = poisson_quantile(self.U, mean)
+        assert (pdtr(k, mean) >= self.U).all()
+        assert ((k == 0) | (pdtr(np.maximum(k - 1, 0), mean) < self.U)).all()
 
     @pytest.mark.parametrize("share", [1e-5, 1e-3, 0.05, 0.5, 0.97])
     def test_binomial_equals_scipy(self, share: float) -> None:
