@@ -223,8 +223,8 @@ def lineage_step(
 
     Each newcomer arrives at a time of its own, with a density proportional to exp(growth t) over the step, and is then the first
     of a line. Up to ``ONE_BY_ONE`` are drawn so. Of more, each goes to one of four Gauss nodes of the arrivals' quantiles, so
-    that the cost is bounded: the law of one line is then wrong by the error of that quadrature, of the order (rate dt)^8: below
-    1e-9 for |growth| dt and rates dt up to 0.5, 1e-6 up to 1.
+    that the cost is bounded. The generating function of one line is then wrong by the error of that quadrature, of the order
+    (rate dt)^8: below 1e-6 for |growth| dt and rates dt up to 0.5, below 1e-4 up to 1.
 
     Parameters
     ----------
