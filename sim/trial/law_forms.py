@@ -72,6 +72,8 @@ class Rule:
         Bounds that every possible value must keep.
     open_low : bool
         Whether the lower bound itself is excluded.
+    typical : float
+        Bound of the median alone, against slips of the unit; the tail of a law may pass it.
     varies : bool
         Whether patients may differ.
     """
@@ -80,6 +82,7 @@ class Rule:
     low: float = -math.inf
     high: float = math.inf
     open_low: bool = False
+    typical: float = math.inf
     varies: bool = True
 
     @property
@@ -369,11 +372,23 @@ def _read_distribution(form: Mapping[Any, Any], scale: Scale, origin: dict[str, 
         case "lognormal":
             low, high = n.get("low", 0.0), n.get("high", math.inf)
             _ordered(low, high, False, form, ())
-            return Lognormal(centre=n["median"], log_sd=n["log_sd"], low=max(low, 0.0), high=high, **origin)
+            return _kept(
+                Lognormal(centre=n["median"], log_sd=n["log_sd"], low=max(low, 0.0), high=high, **origin),
+                form,
+            )
         case _:
             low, high = n.get("low", -math.inf), n.get("high", math.inf)
             _ordered(low, high, False, form, ())
-            return Normal(mean=n["mean"], sd=n["sd"], low=low, high=high, **origin)
+            return _kept(Normal(mean=n["mean"], sd=n["sd"], low=low, high=high, **origin), form)
+
+
+def _kept(law: Normal | Lognormal, form: Mapping[Any, Any]) -> Law:
+    """Refuse bounds that leave next to nothing of a law: its quantiles could not be computed there."""
+    if law.kept_share() < 1e-9:
+        _refuse(
+            (), form, "the bounds leave next to nothing of the law", "move low and high towards its middle"
+        )
+    return law
 
 
 def _ordered(low: float, high: float, log: bool, raw: object, at: Place) -> None:
@@ -392,8 +407,10 @@ def _keep_bounds(law: Law, rule: Rule, raw: object) -> None:
     low, high = law.support()
     unit = "" if law.unit in {"1", "fraction"} else f" ({law.unit})"
     at: Place = ("value",) if isinstance(raw, Mapping) and "value" in raw else ()
-    shown = raw["value"] if isinstance(raw, Mapping) and "value" in raw else raw
-    text = show(law.median()) if isinstance(shown, Law) else show(shown)
+    given: object = raw["value"] if isinstance(raw, Mapping) and at else raw
+    text = law.describe() if isinstance(given, Law) else show(given)
+    if rule.typical < math.inf and law.median() > rule.typical:
+        raise ProblemsError([Problem(at, text, f"must be at most {rule.typical:g}{unit}", "check the unit")])
     if not rule.varies and low < high:
         _refuse((), raw, "is one number for the whole trial", f"give value: {law.median():g}")
     below = low < rule.low or (rule.open_low and low <= rule.low and isinstance(law, Fixed | Mix))

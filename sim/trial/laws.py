@@ -184,6 +184,10 @@ class Normal(Law):
             **_finite(low=self.low, high=self.high),
         }
 
+    def kept_share(self) -> float:
+        """Return the probability that the uncut law falls within the bounds."""
+        return _normal_mass(*self._cuts())
+
     def _cuts(self) -> tuple[float, float]:
         return (self.low - self.mean) / self.sd, (self.high - self.mean) / self.sd
 
@@ -219,6 +223,10 @@ class Lognormal(Law):
         """Return median, log_sd and the bounds that cut."""
         bounds = _finite(low=self.low or -math.inf, high=self.high)
         return {"distribution": "lognormal", "median": self.centre, "log_sd": self.log_sd, **bounds}
+
+    def kept_share(self) -> float:
+        """Return the probability that the uncut law falls within the bounds."""
+        return _normal_mass(*self._cuts())
 
     def _cuts(self) -> tuple[float, float]:
         below = -math.inf if self.low <= 0.0 else math.log(self.low / self.centre) / self.log_sd
@@ -516,6 +524,13 @@ def _within(stratum: Stratum, share: FloatArray) -> FloatArray:
     return stratum.low + (stratum.high - stratum.low) * share
 
 
+def _normal_mass(below: float, above: float) -> float:
+    """Mass of the standard normal law between two points, accurate in both tails."""
+    if below > 0.0:
+        below, above = -above, -below
+    return 0.5 * (math.erfc(-above / math.sqrt(2.0)) - math.erfc(-below / math.sqrt(2.0)))
+
+
 def _cut_normal(u: FloatArray, below: float, above: float) -> FloatArray:
     """Quantile of the standard normal law cut to [below, above].
 
@@ -540,8 +555,7 @@ def _cut_normal_median(below: float, above: float) -> float:
         return -_cut_normal_median(-above, -below)
     standard = NormalDist()
     half = 0.5 * (standard.cdf(below) + standard.cdf(above))
-    # So far out that the whole law underflows, it sits on its inner bound.
-    return min(max(standard.inv_cdf(half), below), above) if half > 0.0 else above
+    return min(max(standard.inv_cdf(half), below), above)
 
 
 def _finite(**bounds: float) -> dict[str, float]:

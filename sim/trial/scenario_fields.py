@@ -128,7 +128,7 @@ def PerTarget(rule: Rule) -> _Read:  # noqa: N802
 
 Chance = Annotated[Bernoulli, _Read(read_chance, _NUMBER_OR_FORM)]
 Dose = Annotated[
-    Law | ByBurden, _Read(lambda raw: read_dose(raw, Rule("dose", low=0.0, high=1e10)), _NUMBER_OR_FORM)
+    Law | ByBurden, _Read(lambda raw: read_dose(raw, Rule("dose", low=0.0, typical=1e10)), _NUMBER_OR_FORM)
 ]
 Days = Annotated[float, Scalar(Rule("time", low=-3653.0, high=36525.0))]
 Share = Annotated[float, Scalar(Rule("fraction", low=0.0, high=1.0))]

@@ -21,7 +21,16 @@ from sim.trial.yaml_reader import MAX_BYTES, Document, decode, read_text, read_v
 if TYPE_CHECKING:
     from sim.trial.scenario import Scenario
 
-__all__ = ["Listing", "ScenarioEntry", "find", "list_scenarios", "load", "read_assignments", "scenario_names"]
+__all__ = [
+    "Listing",
+    "ScenarioEntry",
+    "find",
+    "list_scenarios",
+    "load",
+    "read_assignments",
+    "scenario_names",
+    "to_yaml",
+]
 
 _SUFFIXES = (".yaml", ".yml")
 _MAX_CHAIN = 8
@@ -118,7 +127,17 @@ def load(name_or_path: str | os.PathLike[str], changes: Mapping[str, Any] | None
     except ValidationError as error:
         problems = explain(error, Scenario)
         raise ScenarioError(*(problem.line(source.where(problem.place)) for problem in problems)) from None
-    return scenario.with_(changes) if changes else scenario
+    if changes:
+        scenario = scenario.with_(changes)
+    if scenario.parameters:
+        from sim.trial.scenario_parameters import unknown_parameters
+
+        unknown = unknown_parameters(scenario)
+        if unknown:
+            # A name given by ``--set`` stands in no file.
+            places = (source.where(item.place) if item.place in source.lines else "" for item in unknown)
+            raise ScenarioError(*(item.line(place) for item, place in zip(unknown, places, strict=True)))
+    return scenario
 
 
 def find(name_or_path: str | os.PathLike[str]) -> Path:
@@ -143,6 +162,26 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
         return path
     fix = suggest(text, shipped, f"give a path, or one of {', '.join(sorted(shipped))}")
     raise ScenarioError(f"scenario: '{text}'; no scenario and no file has this name; {fix}")
+
+
+def to_yaml(scenario: Scenario) -> str:
+    """Return a scenario with every default as the text of a scenario file.
+
+    Examples
+    --------
+    >>> to_yaml(load("untreated")).splitlines()[1]
+    'name: untreated'
+    """
+    from io import StringIO
+
+    from ruamel.yaml import YAML
+
+    writer = YAML()
+    writer.width = 120
+    text = StringIO()
+    # What it extended is merged already.
+    writer.dump({**scenario.resolved(), "extends": None}, text)
+    return text.getvalue()
 
 
 def read_assignments(assignments: Iterable[str]) -> dict[str, Any]:

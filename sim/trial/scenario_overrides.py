@@ -45,10 +45,11 @@ def apply(document: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
     {'patients': {'size': 50}}
     """
     changed: dict[str, Any] = deepcopy(dict(document))
+    made: set[str] = set()
     problems = []
     for path, value in changes.items():
         try:
-            _set(changed, path, _plain(value))
+            _set(changed, path, _plain(value), made)
         except ScenarioError as error:
             problems += error.problems
     if problems:
@@ -56,30 +57,33 @@ def apply(document: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
     return changed
 
 
-def _set(document: dict[str, Any], path: str, value: object) -> None:
+def _set(document: dict[str, Any], path: str, value: object, made: set[str]) -> None:
+    """Set one value; `made` holds the places of the blocks that were absent, whose keys only the schema knows."""
     parts = path.split(".")
     node: Any = document
-    made = False
     for i, part in enumerate(parts[:-1]):
-        key = _key(node, part, path, made)
+        here, place = ".".join(parts[:i]), ".".join(parts[: i + 1])
+        key = _key(node, part, path, here in made)
         child = node.get(key) if isinstance(node, dict) else node[key]
         if child is None:
-            child, made = {}, True
+            child = {}
+            made.add(place)
         elif isinstance(child, str) and part in _WORDS and i > 0:
             # The arm followed the scenario; from here on it has a block of its own.
             child = deepcopy(document.get(part)) or {}
+            made.add(place)
         if not isinstance(child, dict | list):
-            place = ".".join(parts[: i + 1])
             raise ScenarioError(
                 Problem((path,), show(child), f"{place} has no parts", f"set {place} itself").line()
             )
         node[key] = child
         node = child
-    last = parts[-1]
     open_ended = (
-        made or (len(parts) == 2 and parts[0] in _OPEN) or (isinstance(node, dict) and "kind" in node)
+        ".".join(parts[:-1]) in made
+        or (len(parts) == 2 and parts[0] in _OPEN)
+        or (isinstance(node, dict) and "kind" in node)
     )
-    node[_key(node, last, path, open_ended)] = value
+    node[_key(node, parts[-1], path, open_ended)] = value
 
 
 def _key(node: dict[str, Any] | list[Any], part: str, path: str, open_ended: bool) -> Any:

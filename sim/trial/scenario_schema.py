@@ -51,13 +51,13 @@ __all__ = [
 ]
 
 Antigen = Literal["cd19", "cd22"]
+Weight = Annotated[Law, Quantity(Rule("mass", low=0.0, open_low=True, typical=500.0))]
 Fraction = Annotated[Law, Quantity(Rule("fraction", low=0.0, high=1.0))]
 Factor = Annotated[Law, Quantity(Rule("number", low=0.0))]
 Rate = Annotated[Law, Quantity(Rule("rate", low=0.0))]
-Log10 = Annotated[Law, Quantity(Rule("log", low=0.0, high=20.0))]
-CellNumber = Annotated[Law, Quantity(Rule("cells", low=0.0, high=1e15))]
-Timing = Annotated[Law, Quantity(Rule("time", low=-3653.0, high=36525.0))]
-Duration = Annotated[Law, Quantity(Rule("time", low=0.0, high=36525.0))]
+Log10 = Annotated[Law, Quantity(Rule("log", low=0.0, typical=20.0))]
+CellNumber = Annotated[Law, Quantity(Rule("cells", low=0.0, typical=1e15))]
+Duration = Annotated[Law, Quantity(Rule("time", low=0.0, typical=36525.0))]
 
 
 class AntigenGridBlock(Block):
@@ -238,10 +238,10 @@ class Traits(Block):
     history : History, optional
     """
 
-    weight: Annotated[Law, Quantity(Rule("mass", low=0.5, high=500.0))] | None = None
-    age: Annotated[Law, Quantity(Rule("age", low=0.0, high=120.0))] | None = None
+    weight: Weight | None = None
+    age: Annotated[Law, Quantity(Rule("age", low=0.0, typical=120.0))] | None = None
     burden: Fraction | None = None
-    growth: Annotated[Law, Quantity(Rule("rate", low=-1.0, high=5.0))] | None = None
+    growth: Annotated[Law, Quantity(Rule("rate", typical=5.0))] | None = None
     prior_transplant: Chance | None = None
     prior_cd19_therapy: Chance | None = None
     cd19_negative_at_baseline: Chance | None = None
@@ -266,7 +266,7 @@ class Patients(Traits):
 
     size: Annotated[Integer, Field(ge=1, le=100_000_000)] = 1000
     paired: Flag = False
-    weight: Annotated[Law, Quantity(Rule("mass", low=0.5, high=500.0))]
+    weight: Weight
     burden: Fraction
     burden_at: Literal["infusion", "enrolment"] = "infusion"
     prior_transplant: Chance = Bernoulli(probability=0.0, unit="fraction")
@@ -353,7 +353,7 @@ class Bridging(Block):
         Share of lymphocytes, B cells and normal marrow that survives.
     """
 
-    day: Annotated[Law, Quantity(Rule("time", low=-365.0, high=0.0))]
+    day: Annotated[Law, Quantity(Rule("time", low=-3653.0, high=0.0))]
     log_kill: Log10
     host_survival: Fraction | None = None
 
@@ -361,7 +361,7 @@ class Bridging(Block):
 class Manufacturing(Block):
     """Making of the product: days from collection to infusion, and the probability that a patient is never infused."""
 
-    days: Annotated[Law, Quantity(Rule("time", low=0.0, high=365.0))]
+    days: Annotated[Law, Quantity(Rule("time", low=0.0, typical=365.0))]
     not_infused: Chance = Bernoulli(probability=0.0, unit="fraction")
 
 

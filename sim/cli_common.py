@@ -1,0 +1,134 @@
+"""What the commands share: reading a scenario with its ``--set``, and the way to stdout and stderr.
+
+stdout is data, stderr is log. Nothing heavy is imported at the top: every command pays for this file.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sim.errors import InputError
+
+if TYPE_CHECKING:
+    from sim.trial.scenario import Scenario
+
+__all__ = [
+    "MAX_LINES",
+    "JsonOption",
+    "ScenarioArgument",
+    "SetOption",
+    "print_json",
+    "print_table",
+    "problem_lines",
+    "read_scenario",
+]
+
+MAX_LINES = 3
+"""Lines of one failure; what is left is counted."""
+
+ScenarioArgument = Annotated[
+    str, typer.Argument(metavar="NAME|FILE", help="A shipped scenario's name, or a file.", show_default=False)
+]
+SetOption = Annotated[
+    list[str],
+    typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        help="Change one value, e.g. patients.size=50. May be repeated.",
+        show_default=False,
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
+
+
+def read_scenario(name: str, assignments: Iterable[str] = ()) -> Scenario:
+    """Return a scenario with the values of ``--set`` in place.
+
+    Raises
+    ------
+    ScenarioError
+        When the scenario or an assignment is not valid.
+    """
+    from sim.trial.scenario_io import load, read_assignments
+
+    changes = read_assignments(assignments)
+    return load(name, changes)
+
+
+def problem_lines(problems: Sequence[str]) -> list[str]:
+    """Return at most three lines for any number of problems, the last with the count of those left out.
+
+    >>> problem_lines(["a", "b", "c", "d", "e"])
+    ['a', 'b', 'c; and 2 more']
+    """
+    shown = [" ".join(problem.split()) for problem in problems[:MAX_LINES]]
+    rest = len(problems) - len(shown)
+    if rest > 0:
+        shown[-1] = f"{shown[-1]}; and {rest} more"
+    return shown
+
+
+def print_problems(error: InputError | Exception) -> None:
+    """Write an error's lines to stderr."""
+    problems = error.problems if isinstance(error, InputError) else [str(error) or type(error).__name__]
+    for line in problem_lines(problems):
+        print(line, file=sys.stderr)
+
+
+def print_json(value: Any) -> None:
+    """Write a value to stdout as JSON; what JSON cannot hold must not be in it."""
+    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Write a table to stdout: aligned, and on a terminal as wide as it is.
+
+    Only the widest column wraps; into a file or a pipe a row is one line. Plain text, because the import of a table library is a tenth of the time
+    that these commands may take.
+    """
+    table = (
+        [list(columns), *([str(cell) for cell in row] for row in rows)]
+        if any(columns)
+        else [list(row) for row in rows]
+    )
+    if title:
+        print(title)
+    if not table:
+        print()
+        return
+    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
+    if sys.stdout.isatty():
+        longest = widths.index(max(widths))
+        widths[longest] = max(20, widths[longest] - max(0, sum(widths) + 2 * len(widths) - _terminal_width()))
+    for n, row in enumerate(table):
+        for line in _wrapped(row, widths):
+            print(
+                (
+                    "  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+                ).rstrip()
+            )
+        if n == 0 and any(columns):
+            print("  " + "  ".join("-" * width for width in widths))
+    print()
+
+
+def _terminal_width() -> int:
+    from shutil import get_terminal_size
+
+    return get_terminal_size().columns
+
+
+def _wrapped(row: Sequence[str], widths: Sequence[int]) -> Iterable[Sequence[str]]:
+    """Return the lines of one row."""
+    from itertools import zip_longest
+    from textwrap import wrap
+
+    cells = [
+        [cell] if len(cell) <= width else wrap(cell, width) for cell, width in zip(row, widths, strict=True)
+    ]
+    return [list(line) for line in zip_longest(*cells, fillvalue="")]
