@@ -15,8 +15,9 @@ The generating function F of such a line is linear-fractional, and so is a compo
 geometric number of cells 1, 2, ... with mean (a + c)/a = 1 + c/a. Everything is positive: there is no cancellation.
 
 Only lines that stand at the end are drawn. Their founders are a Poisson process in time, whose intensity is concentrated in
-Gauss nodes: three in each stretch in which the population doubles. The expected number of lines, and the generating function of
-their sizes, is then wrong by less than 1e-6 of itself; the cost is bounded whatever the number of lines.
+Gauss nodes: three in each stretch of half a mean time between divisions, the scale on which the fate of a line is decided. The
+expected number of lines, and the generating function of their sizes, is then wrong by less than 1e-6 of itself; the cost is
+bounded whatever the number of lines.
 
 References: Kendall, Ann. Math. Stat. 19 (1948) 1-15, doi:10.1214/aoms/1177730285; Antal and Krapivsky, J. Stat. Mech. (2011)
 P08018, doi:10.1088/1742-5468/2011/08/P08018.
@@ -33,11 +34,11 @@ from sim.kernels.samplers import negative_binomial, poisson
 
 Floats = npt.NDArray[np.float64]
 
-STRETCHES = 400
-"""Most doublings that a phase is cut into; 2**400 cells are beyond any tumour."""
+STRETCHES_PER_DIVISION = 2.0
+MOST_STRETCHES = 4000.0
+"""Of a phase: reached when birth is some 75 times the net growth; beyond, the error grows."""
 
 _GAUSS_OFFSET = math.sqrt(0.15)
-_LOG_2 = math.log(2.0)
 
 
 @jit
@@ -135,7 +136,7 @@ def _lines_of_phase(
     expected = 0.0
     if length <= 0.0 or (level <= 0.0 and slope <= 0.0):
         return cells, lines, expected
-    stretches = int(min(max(math.ceil(rate * length / _LOG_2), 1.0), float(STRETCHES)))
+    stretches = int(min(np.ceil(STRETCHES_PER_DIVISION * birth * length), MOST_STRETCHES))
     width = length / stretches
     for stretch in range(stretches):
         for node in range(3):
