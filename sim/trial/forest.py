@@ -1,0 +1,101 @@
+"""Reported outcomes as rows of a figure: in words, in one unit a panel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.trial.measures import SHARES
+from sim.trial.reported import Comparison
+from sim.trial.result import Result
+
+__all__ = ["ENDPOINT_WORDS", "forest_columns", "outcome_label"]
+
+ENDPOINT_WORDS = {
+    "cr": "complete remission",
+    "mrd_negative": "MRD-negative remission",
+    "molecular_remission": "molecular remission",
+    "remission_after_reinfusion": "remission after re-infusion",
+    "in_remission": "in remission",
+    "relapse": "relapse",
+    "cd19_negative_relapse": "CD19-negative relapse",
+    "cd22_low_relapse": "CD22-low relapse",
+    "alive": "alive",
+    "transplanted": "transplanted",
+    "cd22_ratio": "CD22 at relapse, relative to before",
+    "remission_days": "median duration of remission",
+    "rfs_days": "median relapse-free survival",
+    "efs_days": "median event-free survival",
+    "os_days": "median overall survival",
+    "b_cell_recovery_day": "median day of B-cell recovery",
+    "tmax": "median day of the CAR T peak",
+    "cmax": "median CAR T peak in blood",
+    "auc_0_28": "median CAR T exposure to day 28",
+    "il6_index": "median IL-6 signalling index",
+}
+_UNITS = {"day": "days", "days": "days", "d": "days"}
+
+
+def outcome_label(result: Result, found: Comparison) -> str:
+    """Return what a reported row is about: the endpoint, and the arms where these are not all."""
+    words = ENDPOINT_WORDS.get(found.endpoint, found.endpoint.replace("_", " "))
+    if set(found.arms) == set(result.arms):
+        return words
+    return f"{words}, {', '.join(result.labels[arm] for arm in found.arms)}"
+
+
+def forest_columns(result: Result) -> dict[str, NDArray[Any]]:
+    """Return the columns that `sim.plots.forest` draws; statements and other units than share, day and ratio stay out."""
+    limits = {row.id: (row.low, row.high) for row in result.scenario.reported}
+    records = []
+    for found in result.comparisons:
+        if found.kind == "qualitative" or np.isnan(found.simulated.value):
+            continue
+        unit = unit_of(found)
+        if unit is None:
+            continue
+        low, high = limits[found.id] if found.kind == "range" else (None, None)
+        lower, upper = interval_of(found)
+        records.append(
+            {
+                "label": outcome_label(result, found),
+                "unit": unit,
+                "reported": found.reported_value,
+                "reported_low": np.nan if low is None else low,
+                "reported_high": np.nan if high is None else high,
+                "simulated": found.simulated.value,
+                "lower": lower,
+                "upper": min(upper, result.scenario.engine.horizon) if unit == "days" else upper,
+                "inside": found.inside,
+            }
+        )
+    names = (
+        "label",
+        "unit",
+        "reported",
+        "reported_low",
+        "reported_high",
+        "simulated",
+        "lower",
+        "upper",
+        "inside",
+    )
+    return {name: np.array([record[name] for record in records]) for name in names}
+
+
+def unit_of(found: Comparison) -> str | None:
+    """Return "share", "days" or "ratio"; None for what has another unit."""
+    if found.kind == "binomial" or found.endpoint in SHARES:
+        return "share"
+    if found.unit in _UNITS:
+        return "days"
+    return "ratio" if found.unit == "1" else None
+
+
+def interval_of(found: Comparison) -> tuple[float, float]:
+    """Return the predictive interval, or that of the simulation where no size was reported."""
+    if found.predictive is not None:
+        return found.predictive.lower, found.predictive.upper
+    return found.simulated.lower, found.simulated.upper

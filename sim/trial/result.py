@@ -1,0 +1,352 @@
+"""The result of a virtual trial: endpoints, summary, reported beside simulated, figures, replay of one patient.
+
+Reading a result back needs no compiler and no network; only `Result.rerun` does.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from sim.errors import InputError
+from sim.trial.outcomes import Outcomes
+from sim.trial.reported import Comparison, compare_reported
+from sim.trial.scenario import Scenario
+from sim.trial.summary import Row, as_columns, relapse_incidence, summarise, survival_curve
+from sim.trial.tables import Columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from sim.network.trajectories import Trajectories
+
+__all__ = ["Result", "open_run"]
+
+SurvivalEndpoint = Literal["efs", "rfs", "remission", "os"]
+
+_CURVES = {
+    "efs": ("Event-free survival", "Months since first infusion"),
+    "rfs": ("Relapse-free survival", "Months since remission"),
+    "remission": ("Still in remission", "Months since remission"),
+    "os": ("Overall survival", "Months since first infusion"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A virtual trial that was run.
+
+    Attributes
+    ----------
+    scenario : Scenario
+        What was simulated, with every override in it.
+    seed : int
+    kernel : str or kernel options
+    outcomes : Outcomes
+        Endpoints as arrays, a row per arm x patient x replicate; `endpoints` is the same as a pandas table.
+    courses : mapping of str to ndarray
+        Quantiles over the patients of CAR T cells in blood (cells/uL) and of marrow blasts (fraction) by arm and day:
+        columns arm, quantity, day, n, q05, q25, q50, q75, q95.
+    provenance : mapping
+        Versions, platform, seed, hash.
+    path : Path or None
+        The run directory, when there is one.
+    """
+
+    scenario: Scenario
+    seed: int
+    kernel: object
+    outcomes: Outcomes
+    courses: Columns
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    path: Path | None = None
+
+    @cached_property
+    def endpoints(self) -> pd.DataFrame:
+        """Endpoints, a row per arm x patient x replicate; columns as in `sim.trial.outcomes.COLUMNS`."""
+        return self.outcomes.frame()
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """Arms in the order of the scenario."""
+        return tuple(self.scenario.arms)
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """What figures and tables call each arm: its label, or its name where two share a label."""
+        labels = {name: arm.label or name for name, arm in self.scenario.arms.items()}
+        return labels if len(set(labels.values())) == len(labels) else {name: name for name in labels}
+
+    @property
+    def failed(self) -> int:
+        """Rows that failed to compute."""
+        return int(np.count_nonzero(self.outcomes["status"]))
+
+    @property
+    def hash(self) -> str:
+        """Hash of all that changes the numbers."""
+        return str(self.provenance.get("hash", ""))
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """Lines of the summary, each with its 95 % interval."""
+        return summarise(self.outcomes, self.arms, self.scenario.criteria.transplant)
+
+    @cached_property
+    def comparisons(self) -> list[Comparison]:
+        """Reported outcomes beside simulated ones, in the order of the scenario."""
+        parts = {arm: self.outcomes.arm(arm) for arm in self.arms}
+        enrolled = {arm: self.scenario.arms[arm].enrolled for arm in self.arms}
+        rule = self.scenario.criteria.transplant
+        return [
+            compare_reported(row, parts, enrolled=enrolled, transplant=rule) for row in self.scenario.reported
+        ]
+
+    def summary(self) -> pd.DataFrame:
+        """Return each arm's outcomes with 95 % intervals: columns arm, name, label, unit, value, lower, upper, n.
+
+        The intervals say what more virtual patients would change, nothing about the model.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(as_columns(self.rows))
+
+    def reported(self) -> pd.DataFrame:
+        """Return reported outcomes beside simulated ones.
+
+        Returns
+        -------
+        DataFrame
+            Columns id, endpoint, arms, kind, reported (in words), reported_value, simulated, simulated_lower,
+            simulated_upper (interval of the simulation), predictive_lower, predictive_upper (what 95 % of trials of that
+            size would see), size, inside (None where nothing can be judged).
+        """
+        import pandas as pd
+
+        return pd.DataFrame([comparison_record(found) for found in self.comparisons])
+
+    def km(self, endpoint: SurvivalEndpoint = "efs", *, ax: Axes | None = None) -> Axes:
+        """Draw Kaplan-Meier curves of all arms with bands and numbers at risk.
+
+        Parameters
+        ----------
+        endpoint : {"efs", "rfs", "remission", "os"}
+            Event-free, relapse-free and overall survival, or duration of remission.
+        ax : Axes, optional
+            Where to draw.
+
+        Raises
+        ------
+        InputError
+            For another endpoint, or where no patient of any arm has it.
+        """
+        from sim import plots
+
+        if endpoint not in _CURVES:
+            raise InputError(
+                f"endpoint: {endpoint!r}; must be efs, rfs, remission or os; choose one of these"
+            )
+        rule = self.scenario.criteria.transplant
+        found = {
+            self.labels[arm]: survival_curve(self.outcomes.arm(arm), endpoint, rule) for arm in self.arms
+        }
+        curves = {label: curve for label, curve in found.items() if curve is not None}
+        if not curves:
+            raise InputError(f"endpoint: {endpoint!r}; no patient of any arm has it; choose another")
+        ylabel, xlabel = _CURVES[endpoint]
+        return plots.km(curves, ax=ax, ylabel=ylabel, xlabel=xlabel, until=self._until(endpoint))
+
+    def incidence(
+        self, event: Literal["relapse"] = "relapse", *, by: Literal["phenotype"] | None = None
+    ) -> list[Axes]:
+        """Draw the cumulative incidence of relapse among those who reached remission, a panel an arm.
+
+        Parameters
+        ----------
+        event : {"relapse"}
+        by : {"phenotype"}, optional
+            Divide it by the antigens that the relapse has lost.
+
+        Raises
+        ------
+        InputError
+            For another event, or where nobody reached remission.
+        """
+        from sim import plots
+
+        if event != "relapse":
+            raise InputError(f"event: {event!r}; only relapse has causes that compete; choose it")
+        rule = self.scenario.criteria.transplant
+        found = {self.labels[arm]: relapse_incidence(self.outcomes.arm(arm), rule, by) for arm in self.arms}
+        curves = {label: curve for label, curve in found.items() if curve is not None}
+        if not curves:
+            raise InputError(
+                "relapse: nobody reached remission in any arm; nobody is at risk; look at the summary"
+            )
+        return plots.incidence(curves, until=self.scenario.engine.horizon)
+
+    def kinetics(self) -> list[Axes]:
+        """Draw CAR T cells in blood and blasts in marrow over time: median, 50 and 90 % bands, infusions marked."""
+        from sim import plots
+
+        names = self.courses["arm"].tolist()
+        labelled = {**self.courses, "arm": np.array([self.labels[arm] for arm in names], dtype=np.str_)}
+        marks = {
+            self.labels[name]: sorted(
+                {plan.day + plan.delay for plan in arm.infusions if plan.only_if == "always"}
+            )
+            for name, arm in self.scenario.arms.items()
+        }
+        return plots.kinetics(labelled, infusions=marks, mrd_limit=self.scenario.assay.mrd_limit)
+
+    def forest(self) -> list[Axes]:
+        """Draw the reported outcomes beside what trials of that size would see.
+
+        Raises
+        ------
+        InputError
+            When the scenario reports nothing that has a number.
+        """
+        from sim import plots
+        from sim.trial.forest import forest_columns
+
+        columns = forest_columns(self)
+        if not len(columns["label"]):
+            raise InputError(
+                f"{self.scenario.name}: reports no number; nothing to set beside; choose another scenario"
+            )
+        return plots.forest(columns)
+
+    def rerun(self, *, arm: str, patient: int, replicate: int = 0) -> Trajectories:
+        """Simulate one patient again, bit for bit, and return all species and definitions of his course.
+
+        Parameters
+        ----------
+        arm : str
+        patient : int
+            As in `endpoints`.
+        replicate : int
+
+        Returns
+        -------
+        Trajectories
+            One row.
+
+        Raises
+        ------
+        InputError
+            For an unknown arm, or a patient who is not in the result.
+        """
+        from sim.trial.run import replay
+
+        self.scenario.arm(arm)
+        own = self.outcomes.arm(arm)
+        if not ((own["patient"] == patient) & (own["replicate"] == replicate)).any():
+            last = int(own["patient"].max()) if own.rows else 0
+            raise InputError(
+                f"patient: {patient}, replicate {replicate}; arm {arm} has patients 0 to {last}; choose one of these"
+            )
+        return replay(
+            self.scenario, arm=arm, patient=patient, replicate=replicate, seed=self.seed, kernel=self.kernel
+        )
+
+    def save(self, folder: str | os.PathLike[str], *, figures: bool = True) -> Path:
+        """Write a run directory.
+
+        Parameters
+        ----------
+        folder : path
+            New, empty, or one that holds this very run.
+        figures : bool
+
+        Returns
+        -------
+        Path
+
+        Raises
+        ------
+        InputError
+            The folder holds something else.
+        StorageError
+            It cannot be written.
+        BusyError
+            Another process writes to it.
+        """
+        from sim.trial.run_directory import RunDirectory
+        from sim.trial.run_files import write_run
+
+        directory = RunDirectory(Path(folder), self.hash)
+        directory.state()
+        with directory.claim():
+            directory.begin(dict(self.provenance))
+            write_run(directory, self, figures=figures)
+            directory.finish()
+        return directory.path
+
+    def _until(self, endpoint: str) -> float:
+        """Last day that can be seen: time since remission begins at the first restaging at the earliest."""
+        horizon = self.scenario.engine.horizon
+        visits = [day for day in self.scenario.assay.visits if day > 0]
+        return horizon - min(visits) if endpoint in ("rfs", "remission") and visits else horizon
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{arm} {self.outcomes.arm(arm).rows}" for arm in self.arms)
+        failed = f"; {self.failed} rows failed" if self.failed else ""
+        return f"<Result {self.scenario.name}: {sizes}; seed {self.seed}{failed}>"
+
+    def _repr_html_(self) -> str:
+        """Return the view of a notebook: outcomes of each arm, and the reported ones beside them."""
+        from sim.trial.story import html
+
+        return html(self)
+
+
+def comparison_record(found: Comparison) -> dict[str, Any]:
+    """Return a comparison as a flat record of plain values."""
+    predictive = found.predictive
+    return {
+        "id": found.id,
+        "endpoint": found.endpoint,
+        "arms": ", ".join(found.arms),
+        "kind": found.kind,
+        "reported": found.reported,
+        "reported_value": found.reported_value,
+        "simulated": found.simulated.value,
+        "simulated_lower": found.simulated.lower,
+        "simulated_upper": found.simulated.upper,
+        "predictive_lower": np.nan if predictive is None else predictive.lower,
+        "predictive_upper": np.nan if predictive is None else predictive.upper,
+        "unit": found.unit,
+        "size": found.size,
+        "inside": found.inside,
+    }
+
+
+def open_run(folder: str | os.PathLike[str]) -> Result:
+    """Read a run directory back.
+
+    Parameters
+    ----------
+    folder : path
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    InputError
+        The folder is no run directory, or its run was not completed.
+    StorageError
+        A file of it is missing or damaged.
+    """
+    from sim.trial.run_files import read_run
+
+    return read_run(Path(folder))

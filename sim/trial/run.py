@@ -1,0 +1,317 @@
+"""Run a scenario: draw the patients of each arm, simulate them, look as the trial looked, judge as it judged.
+
+    for each arm, for each 512 of its patients
+        draw -> simulate -> observe -> assess          endpoints are kept, courses are not
+
+Chunks are fixed and rows are keyed by seed, patient and replicate, so that neither threads nor chunks change a byte.
+"""
+
+from __future__ import annotations
+
+import os
+import time as clock
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.errors import InputError, NumericalWarning
+from sim.network.simulation import KERNELS, ODE, SSA, Hybrid, simulate
+from sim.trial.cohort import Cohort, draw
+from sim.trial.observation import OUTPUTS, observe
+from sim.trial.outcomes import Outcomes, assess
+from sim.trial.provenance import collect
+from sim.trial.quantiles import CourseQuantiles
+from sim.trial.regimen import course_start, schedule
+from sim.trial.result import Result
+from sim.trial.run_directory import RunDirectory
+from sim.trial.scenario import Scenario
+
+if TYPE_CHECKING:
+    from sim.network.trajectories import Trajectories
+
+__all__ = ["execute", "replay", "run", "save_days"]
+
+#: Patients simulated at a time.
+CHUNK = 512
+
+Kernel = str | ODE | Hybrid | SSA
+Progress = Callable[[int, int], None]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def run(
+    scenario: Scenario | str | os.PathLike[str],
+    seed: int = 0,
+    kernel: Kernel | None = None,
+    threads: int | None = None,
+    patients: int | None = None,
+    progress: bool | Progress = False,
+    out: str | os.PathLike[str] | None = None,
+    figures: bool = True,
+) -> Result:
+    """Simulate a trial.
+
+    Parameters
+    ----------
+    scenario : Scenario, str or path
+        A scenario, or the name or path of one.
+    seed : int
+        0 to 2**64 - 1.
+    kernel : {"hybrid", "ode"} or kernel options, optional
+        In place of the scenario's.
+    threads : int, optional
+        Worker threads; all cores by default. Changes no number.
+    patients : int, optional
+        Virtual patients per arm, in place of the scenario's. More patients leave the first ones as they are.
+    progress : bool or callable(done, total)
+        True shows a bar; counts are patients of all arms.
+    out : path, optional
+        Folder for the run directory; nothing is written without it. It is claimed before anything is computed; when it
+        already holds this very run, complete, that is read and returned.
+    figures : bool
+        Whether figures are written to it.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    InputError
+        The scenario, another argument or the folder is wrong.
+    StorageError, BusyError
+        The folder cannot be written, or another process writes to it.
+
+    Warns
+    -----
+    NumericalWarning
+        Once, when rows failed; they keep their status, and their endpoints are NaN.
+
+    Examples
+    --------
+    >>> import sim
+    >>> result = sim.run("untreated", patients=4)          # doctest: +SKIP
+    >>> result.summary()                                   # doctest: +SKIP
+    """
+    source = b""
+    if not isinstance(scenario, Scenario):
+        from sim.trial.scenario_io import find, load
+
+        path = find(scenario)
+        scenario, source = load(scenario), path.read_bytes()
+    changes: dict[str, Any] = {}
+    if patients is not None:
+        changes["patients.size"] = patients
+    if isinstance(kernel, str):
+        changes["engine.kernel"] = kernel
+    scenario = scenario.with_(changes) if changes else scenario
+    chosen = scenario.engine.kernel if kernel is None or isinstance(kernel, str) else kernel
+    return execute(
+        scenario,
+        seed=seed,
+        kernel=chosen,
+        threads=threads,
+        progress=progress,
+        out=None if out is None else Path(out),
+        source=source,
+        figures=figures,
+    )
+
+
+def execute(
+    scenario: Scenario,
+    *,
+    seed: int,
+    kernel: object,
+    threads: int | None = None,
+    progress: bool | Progress = False,
+    out: Path | None = None,
+    source: bytes = b"",
+    figures: bool = True,
+    command: str = "",
+) -> Result:
+    """Run a scenario that has every override in it; see `run`.
+
+    Parameters
+    ----------
+    kernel : str or kernel options
+        The scenario's own kernel by name, or options of one.
+    source : bytes
+        The scenario file as it was given, for the run directory.
+    command : str
+        What to record as the command that gives these numbers.
+    """
+    _check(seed, threads)
+    provenance = collect(scenario, seed, kernel, command)
+    if out is None:
+        return _compute(scenario, seed, kernel, threads, progress, provenance)
+    from sim.trial.run_files import read_run, write_run, write_timing
+
+    directory = RunDirectory(out, str(provenance["hash"]))
+    if directory.state() == "complete":
+        return read_run(out)
+    with directory.claim():
+        # Another process may have finished between the look and the claim.
+        if directory.state() == "complete":
+            return read_run(out)
+        _rehearse(scenario, seed, kernel)
+        directory.begin(provenance)
+        begun = clock.perf_counter()
+        result = replace(_compute(scenario, seed, kernel, threads, progress, provenance), path=out)
+        computed = clock.perf_counter()
+        write_run(directory, result, source=source, figures=figures)
+        write_timing(
+            directory, computing=computed - begun, writing=clock.perf_counter() - computed, threads=threads
+        )
+        directory.finish()
+    return result
+
+
+def replay(
+    scenario: Scenario, *, arm: str, patient: int, replicate: int, seed: int, kernel: Any
+) -> Trajectories:
+    """Simulate one patient again with all species and definitions; see `Result.rerun`."""
+    cohort = draw(scenario, arm, seed, np.array([patient]))
+    return _simulate(scenario, cohort, seed, kernel, outputs=None, threads=1, first_replicate=replicate)
+
+
+def save_days(scenario: Scenario) -> Floats:
+    """Return the days saved of each course: daily to day 60, weekly to two years, then every four weeks.
+
+    Days of infusions and visits and the horizon are added. The grid depends on the scenario alone, so that a patient
+    replayed later passes through the same days.
+    """
+    start, end = course_start(scenario), scenario.engine.horizon
+    days = [np.arange(start, 60.5), np.arange(67.0, 730.5, 7.0), np.arange(758.0, end + 0.5, 28.0)]
+    days.append(np.asarray(scenario.assay.visits, dtype=np.float64))
+    days += [np.array([plan.day for plan in schedule(scenario, arm).infusions]) for arm in scenario.arms]
+    grid = np.unique(np.concatenate([*days, [end]]))
+    return grid[(grid >= start) & (grid <= end)]
+
+
+def _check(seed: int, threads: int | None) -> None:
+    if isinstance(seed, bool) or not 0 <= seed < 1 << 64:
+        raise InputError(f"seed: {seed!r}; must be a whole number from 0 to 2**64 - 1; correct it")
+    if threads is not None and threads < 1:
+        raise InputError(f"threads: {threads}; must be at least 1; leave it out to use all cores")
+
+
+def _rehearse(scenario: Scenario, seed: int, kernel: object) -> None:
+    """Draw one patient of each arm, so that what only the cohort can find wrong is found before anything is written."""
+    _solver(scenario, kernel)
+    for arm in scenario.arms:
+        draw(scenario, arm, seed, np.zeros(1, dtype=np.int64))
+
+
+def _solver(scenario: Scenario, kernel: object) -> str | ODE | Hybrid | SSA:
+    """Return what `simulate` takes: options given, options read back from a file, or the scenario's own kernel."""
+    if isinstance(kernel, ODE | Hybrid | SSA):
+        return kernel
+    if isinstance(kernel, Mapping):
+        options: dict[str, Any] = {
+            str(name): float("inf") if value == "inf" else value for name, value in kernel["options"].items()
+        }
+        return KERNELS[kernel["name"]](**options)
+    name = str(kernel)
+    if name not in KERNELS:
+        raise InputError(f"kernel: {name!r}; must be one of {', '.join(KERNELS)}; choose one of these")
+    rtol = scenario.engine.rtol
+    return name if rtol is None or name == "ssa" else {"ode": ODE, "hybrid": Hybrid}[name](rtol=rtol)
+
+
+def _compute(
+    scenario: Scenario, seed: int, kernel: object, threads: int | None, progress: bool | Progress,
+    provenance: Mapping[str, Any],
+) -> Result:  # fmt: skip
+    size, total = scenario.patients.size, scenario.patients.size * len(scenario.arms)
+    days = save_days(scenario)
+    quantiles = CourseQuantiles(days)
+    parts: list[Outcomes] = []
+    done = 0
+    with _reporting(progress, total) as report, warnings.catch_warnings():
+        # Each chunk would warn; one warning for all follows below.
+        warnings.simplefilter("ignore", NumericalWarning)
+        for arm in scenario.arms:
+            for begin in range(0, size, CHUNK):
+                numbers = np.arange(begin, min(begin + CHUNK, size), dtype=np.int64)
+                before = done
+
+                def advance(rows: int, _: int, before: int = before) -> None:
+                    report(before + rows, total)
+
+                parts.append(_chunk(scenario, arm, numbers, seed, kernel, threads, advance, quantiles))
+                done += len(numbers)
+                report(done, total)
+    outcomes = Outcomes.concatenate(parts)
+    _warn(outcomes)
+    return Result(scenario, seed, kernel, outcomes, quantiles.columns(), provenance)
+
+
+def _chunk(
+    scenario: Scenario, arm: str, numbers: Ints, seed: int, kernel: object, threads: int | None, report: Progress,
+    quantiles: CourseQuantiles,
+) -> Outcomes:  # fmt: skip
+    """Draw, simulate, observe and assess some patients of an arm."""
+    cohort = draw(scenario, arm, seed, numbers)
+    courses = _simulate(scenario, cohort, seed, kernel, OUTPUTS, threads, progress=report)
+    seen = observe(courses, scenario.assay, seed=seed, patients=cohort.patients, arm=arm)
+    outcomes = assess(seen, scenario.criteria)
+    quantiles.add(arm, numbers, courses, seen.followup_day)
+    return Outcomes({**outcomes, "patient": numbers})
+
+
+def _simulate(
+    scenario: Scenario, cohort: Cohort, seed: int, kernel: object, outputs: tuple[str, ...] | None,
+    threads: int | None, first_replicate: int = 0, progress: Progress | None = None,
+) -> Trajectories:  # fmt: skip
+    return simulate(
+        cohort.network,
+        save_days(scenario),
+        _solver(scenario, kernel),
+        seed=seed,
+        parameters=cohort.parameters,
+        initial=cohort.initial,
+        outputs=outputs,
+        threads=threads,
+        progress=progress,
+        patients=cohort.patients,
+        first_replicate=first_replicate,
+    )
+
+
+@contextmanager
+def _reporting(progress: bool | Progress, total: int) -> Iterator[Progress]:
+    """Yield report(done, total): the caller's function, a bar, or nothing."""
+    if callable(progress):
+        yield progress
+    elif not progress:
+        yield lambda done, total: None
+    else:
+        from rich.progress import Progress as Bar
+
+        with Bar(transient=True) as bar:
+            task = bar.add_task("simulating", total=total)
+            yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _warn(outcomes: Outcomes) -> None:
+    """Give one warning that counts the failed rows and names the first."""
+    from sim.kernels import status as codes
+
+    failed = np.flatnonzero(outcomes["status"])
+    if len(failed):
+        first = failed[0]
+        code = int(outcomes["status"][first])
+        warnings.warn(
+            f"{len(failed)} of {outcomes.rows} rows failed; the first: arm {outcomes['arm'][first]}, patient "
+            f"{outcomes['patient'][first]}: {codes.NAMES[code]} ({codes.SENTENCES[code]})",
+            NumericalWarning,
+            stacklevel=4,
+        )

@@ -1,0 +1,215 @@
+"""The files of a run directory: what is written, and how it is read back.
+
+==========================  =====================================================================================
+provenance.json             versions, platform, seed, hash, command; written first
+scenario.yaml               the scenario as it was given, when it came from a file
+scenario.resolved.json      every value after defaults and overrides, in canonical units; itself a scenario file
+endpoints.parquet           a row per arm, patient and replicate
+kinetics.parquet            quantiles of CAR T cells and blasts by arm and day
+summary.csv, reported.csv   each arm's outcomes; reported beside simulated
+failures.csv                rows that failed, and what replays each
+figures/                    PNG
+run.log, timing.json        when, how long, how many threads: the only files that differ between equal runs
+complete                    written last
+==========================  =====================================================================================
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sim.errors import InputError, StorageError
+from sim.trial.outcomes import _TRUTHS as TRUTHS
+from sim.trial.outcomes import Outcomes
+from sim.trial.result import Result, comparison_record
+from sim.trial.run_directory import COMPLETE, PROVENANCE, RunDirectory
+from sim.trial.scenario import Scenario
+from sim.trial.summary import Row
+from sim.trial.tables import read_parquet, write_parquet
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["FIGURES", "read_run", "write_run", "write_timing"]
+
+SCENARIO = "scenario.resolved.json"
+ENDPOINTS = "endpoints.parquet"
+KINETICS = "kinetics.parquet"
+
+_DPI = 150
+
+
+def _one(draw: Callable[[Result], Axes]) -> Callable[[Result], list[Axes]]:
+    return lambda result: [draw(result)]
+
+
+#: Name of each figure and what draws it; one that has nothing to show raises InputError and is left out.
+FIGURES: Mapping[str, Callable[[Result], list[Axes]]] = {
+    "event_free_survival": _one(lambda result: result.km("efs")),
+    "remission": _one(lambda result: result.km("remission")),
+    "kinetics": lambda result: result.kinetics(),
+    "relapse_by_phenotype": lambda result: result.incidence("relapse", by="phenotype"),
+    "reported_beside_simulated": lambda result: result.forest(),
+}
+
+
+def write_run(directory: RunDirectory, result: Result, *, source: bytes = b"", figures: bool = True) -> None:
+    """Write everything but the provenance, the timing and the mark of completion.
+
+    Parameters
+    ----------
+    directory : RunDirectory
+        Claimed and begun.
+    result : Result
+    source : bytes
+        The scenario file as it was given.
+    figures : bool
+
+    Raises
+    ------
+    StorageError
+        Something cannot be written.
+    """
+    if source:
+        directory.write("scenario.yaml", lambda path: path.write_bytes(source))
+    directory.write_json(SCENARIO, result.scenario.resolved())
+    directory.write(ENDPOINTS, lambda path: write_parquet(path, result.outcomes, TRUTHS))
+    directory.write(KINETICS, lambda path: write_parquet(path, result.courses))
+    directory.write_text("summary.csv", _csv(Row._fields, result.rows))
+    records = [comparison_record(found) for found in result.comparisons]
+    names = list(records[0]) if records else ["id"]
+    directory.write_text("reported.csv", _csv(names, [list(record.values()) for record in records]))
+    directory.write_text("failures.csv", _csv(_FAILURE_NAMES, _failures(result)))
+    if figures:
+        _write_figures(directory, result)
+
+
+def write_timing(directory: RunDirectory, *, computing: float, writing: float, threads: int | None) -> None:
+    """Write when the run took place and how long it took, seconds."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    timing = {
+        "finished": now,
+        "seconds_computing": round(computing, 3),
+        "seconds_writing": round(writing, 3),
+        "threads": threads,
+    }
+    directory.write_json("timing.json", timing)
+    lines = [
+        f"{now} computed in {computing:.2f} s, written in {writing:.2f} s, threads {threads or 'all cores'}"
+    ]
+    directory.write_text("run.log", "\n".join(lines) + "\n")
+
+
+def read_run(path: Path) -> Result:
+    """Read a complete run directory; see `sim.trial.result.open_run`."""
+    if not path.is_dir():
+        raise InputError(
+            f"{path}: no such folder; a run directory is needed; give the folder that a run has written"
+        )
+    provenance = _read_json(path / PROVENANCE, path)
+    if not (path / COMPLETE).is_file():
+        raise InputError(
+            f"{path}: the run was not completed; only a whole run can be read; run the same command again"
+        )
+    scenario = Scenario.parse(_read_json(path / SCENARIO, path), str(path / SCENARIO))
+    outcomes = Outcomes(read_parquet(path / ENDPOINTS, TRUTHS))
+    return Result(
+        scenario=scenario,
+        seed=int(provenance["seed"]),
+        kernel=provenance["kernel"],
+        outcomes=outcomes,
+        courses=read_parquet(path / KINETICS),
+        provenance=provenance,
+        path=path,
+    )
+
+
+def _read_json(path: Path, folder: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(
+            f"{folder}: has no {path.name}; a run directory has one; give the folder of a run"
+        ) from None
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise StorageError(
+            f"{path}: {reason}; a run directory must be readable; check its permissions"
+        ) from None
+    except ValueError:
+        raise StorageError(f"{path}: is damaged; a run directory must be whole; run it again") from None
+    if not isinstance(value, dict):
+        raise StorageError(f"{path}: is damaged; a run directory must be whole; run it again")
+    return value
+
+
+_FAILURE_NAMES = ("arm", "patient", "replicate", "status", "meaning", "replay")
+
+
+def _failures(result: Result) -> list[tuple[Any, ...]]:
+    """Return the failed rows with the reason and the command that replays each, from within the folder."""
+    from sim.kernels import status as codes
+
+    columns = result.outcomes
+    rows = []
+    for row in np.flatnonzero(columns["status"]):
+        arm, patient, replicate = (
+            str(columns["arm"][row]),
+            int(columns["patient"][row]),
+            int(columns["replicate"][row]),
+        )
+        code = int(columns["status"][row])
+        replay = (
+            f"python -c \"import sim; print(sim.open('.').rerun(arm='{arm}', patient={patient}, replicate={replicate})"
+            '.to_frame().to_csv(index=False))"'
+        )
+        rows.append((arm, patient, replicate, codes.NAMES[code], codes.SENTENCES[code], replay))
+    return rows
+
+
+def _csv(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Return a table as CSV; numbers in full, what is unknown empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    for row in rows:
+        writer.writerow(["" if _unknown(value) else value for value in row])
+    return text.getvalue()
+
+
+def _unknown(value: object) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _write_figures(directory: RunDirectory, result: Result) -> None:
+    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
+
+    # No window opens, whatever the user's matplotlib is set to.
+    with plt.ioff():
+        for name, draw in FIGURES.items():
+            try:
+                axes = draw(result)
+            except InputError:
+                continue
+            figure = axes[0].get_figure()
+            if not isinstance(figure, Figure):
+                continue
+            directory.write(f"figures/{name}.png", partial(_save, figure))
+            plt.close(figure)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    # Without its own version in the file, matplotlib writes equal bytes for equal figures.
+    figure.savefig(path, dpi=_DPI, metadata={"Software": None})

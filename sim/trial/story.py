@@ -1,0 +1,262 @@
+"""A result told to a newcomer: what was simulated, what came out, what the trial reported, where the two part."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from sim.trial.forest import interval_of, outcome_label, unit_of
+from sim.trial.reported import Comparison
+from sim.trial.result import Result, comparison_record
+from sim.trial.summary import Row
+
+__all__ = ["figure_text", "html", "partings", "record", "reported_text", "text"]
+
+_DAYS_PER_MONTH = 365.25 / 12.0
+
+#: Lines of the summary that are told; the others are in the files.
+_TOLD = (
+    *("cr", "mrd_negative", "remission_median", "efs_6m", "efs_12m", "efs_24m", "os_12m", "os_24m"),
+    *(
+        "positive_relapse_12m",
+        "cd19_negative_relapse_6m",
+        "cd19_negative_relapse_12m",
+        "cd19_negative_relapse_24m",
+    ),
+    *(
+        "cd22_low_relapse_6m",
+        "cd22_low_relapse_12m",
+        "cd22_low_relapse_24m",
+        "both_relapse_12m",
+        "switched_relapse_12m",
+    ),
+    *(
+        "cmax_median",
+        "tmax_median",
+        "death_leukaemia",
+        "death_treatment",
+        "death_infection",
+        "death_transplant",
+    ),
+)
+
+NOT_CALIBRATED = (
+    "Research only: for exploring mechanisms and forming hypotheses. Parameters are partly assumed and nothing here is "
+    "calibrated yet. Not for individual patients, the choice of a dose or product, or regulatory evidence."
+)
+
+
+def text(result: Result) -> str:
+    """Return the story as plain text, at most about 110 characters wide."""
+    blocks = [
+        _heading(result),
+        _table("Simulated outcomes (95 % interval of the simulation)", *_outcome_table(result)),
+    ]
+    if any(row.name.endswith("relapse_12m") for row in result.rows):
+        blocks[-1] += "\n  * of those who reached remission, since the infusion"
+    blocks += [reported_text(result), "What this is not\n" + _wrapped(NOT_CALIBRATED)]
+    if result.failed:
+        blocks.append(
+            f"{result.failed} of {result.outcomes.rows} rows failed to compute and are in no figure above."
+        )
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def html(result: Result) -> str:
+    """Return the view of a notebook: two tables under a title."""
+    head = f"<h4>{escape(result.scenario.title or result.scenario.name)}</h4>"
+    parts = [head, _html_table(*_outcome_table(result))]
+    if result.comparisons:
+        parts.append(_html_table(*_reported_table(result)))
+        parts.append("<ul>" + "".join(f"<li>{escape(line)}</li>" for line in partings(result)) + "</ul>")
+    parts.append(f"<p><small>{escape(NOT_CALIBRATED)}</small></p>")
+    return "".join(parts)
+
+
+def record(result: Result) -> dict[str, Any]:
+    """Return the story as data that JSON can hold: what is unknown or not reached is null."""
+    return {
+        "scenario": result.scenario.name,
+        "title": result.scenario.title,
+        "seed": result.seed,
+        "hash": result.hash,
+        "patients_per_arm": result.scenario.patients.size,
+        "arms": list(result.arms),
+        "failed": result.failed,
+        "summary": [_finite(row._asdict()) for row in result.rows],
+        "reported": [_finite(comparison_record(found)) for found in result.comparisons],
+        "parting": partings(result),
+        "path": None if result.path is None else str(result.path),
+        "use": NOT_CALIBRATED,
+    }
+
+
+def _finite(values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in values.items()
+    }
+
+
+def partings(result: Result) -> list[str]:
+    """Return one sentence for each reported outcome that the simulation misses; or one that says there is none."""
+    judged = [found for found in result.comparisons if found.inside is not None]
+    if not judged:
+        return []
+    lines = [_parting(result, found) for found in judged if not found.inside]
+    if lines:
+        return lines
+    sizes = [found.size for found in judged if found.size is not None]
+    weak = (
+        f" Trials of {min(sizes)} to {max(sizes)} patients allow much, so this is weak support."
+        if sizes
+        else ""
+    )
+    return [f"Nowhere: all {len(judged)} reported figures that can be judged lie inside.{weak}"]
+
+
+def figure_text(value: float, unit: str) -> str:
+    """Write a value for people: shares in percent, days from 60 on in months."""
+    if math.isnan(value) or math.isinf(value):
+        return "not reached" if unit == "days" else "-"
+    if unit == "share":
+        return f"{100 * value:.0f} %"
+    if unit == "days":
+        return f"{value / _DAYS_PER_MONTH:.1f} months" if value >= 60 else f"{value:.0f} d"
+    return f"{value:.2g}" if unit == "ratio" else f"{value:.3g}"
+
+
+def _heading(result: Result) -> str:
+    scenario = result.scenario
+    lines = [scenario.title or scenario.name]
+    lines += [f"Question: {scenario.question}"] if scenario.question else []
+    lines += [f"Source:   {scenario.source}"] if scenario.source else []
+    people = "the same people in every arm" if scenario.patients.paired else "different people in each"
+    people = f"{scenario.patients.size} virtual patients per arm" + (
+        f", {people}" if len(scenario.arms) > 1 else ""
+    )
+    kernel = result.kernel if isinstance(result.kernel, str) else scenario.engine.kernel
+    lines += [
+        "",
+        f"Simulated: {people}, followed for {scenario.engine.horizon:g} days ({kernel}, seed {result.seed})",
+    ]
+    width = max(len(label) for label in result.labels.values())
+    for name, arm in scenario.arms.items():
+        given = "; ".join(
+            f"{plan.product} on day {plan.day:g}" + ("" if plan.only_if == "always" else f" ({plan.only_if})")
+            + f", {plan.dose.describe()}"
+            for plan in arm.infusions
+        )  # fmt: skip
+        enrolled = f"   [trial: {arm.enrolled} patients]" if arm.enrolled else ""
+        lines.append(f"  {result.labels[name]:<{width}}   {given or 'no infusion'}{enrolled}")
+    return "\n".join(lines)
+
+
+def _outcome_table(result: Result) -> tuple[list[str], list[list[str]]]:
+    """Return head and lines: an outcome a line, an arm a column; lines that are empty in all arms are left out."""
+    found = {(row.arm, row.name): row for row in result.rows}
+    lines = []
+    for name in _TOLD:
+        rows = [found[arm, name] for arm in result.arms]
+        if all(math.isnan(row.value) or (row.value == 0.0 and _is_rare(name)) for row in rows):
+            continue
+        mark = " *" if "_relapse_" in name else ""
+        unit = "" if rows[0].unit in ("share", "days") else f" ({rows[0].unit})"
+        lines.append([rows[0].label + unit + mark, *(_with_interval(row) for row in rows)])
+    return ["", *result.labels.values()], lines
+
+
+def _is_rare(name: str) -> bool:
+    return name.startswith(("death_", "both_", "switched_"))
+
+
+def _with_interval(row: Row) -> str:
+    if math.isnan(row.value):
+        return "-"
+    value, lower, upper = (figure_text(x, row.unit) for x in (row.value, row.lower, row.upper))
+    if math.isnan(row.lower) and math.isnan(row.upper):
+        return value
+    short = lower.removesuffix(" %").removesuffix(" months").removesuffix(" d")
+    short_upper = upper.removesuffix(" %").removesuffix(" months").removesuffix(" d")
+    return f"{value} ({short} to {short_upper})"
+
+
+def _reported_table(result: Result) -> tuple[list[str], list[list[str]]]:
+    lines = []
+    for found in result.comparisons:
+        if found.kind == "qualitative":
+            continue
+        unit = unit_of(found) or found.unit
+        low, high = (figure_text(end, unit) for end in interval_of(found))
+        verdict = "-" if found.inside is None else ("inside" if found.inside else "OUTSIDE")
+        simulated = figure_text(found.simulated.value, unit)
+        predicted = "-" if found.predictive is None else f"{low} to {high}"
+        lines.append(
+            [outcome_label(result, found), _reported_words(result, found), simulated, predicted, verdict]
+        )
+    return ["", "reported", "simulated", "95 % of trials of that size", ""], lines
+
+
+def _reported_words(result: Result, found: Comparison) -> str:
+    unit = unit_of(found) or found.unit
+    if found.kind == "binomial":
+        return f"{found.reported} ({100 * found.reported_value:.0f} %)"
+    if found.kind == "survival":
+        return figure_text(found.reported_value, unit) + (f" (n = {found.size})" if found.size else "")
+    row = next(row for row in result.scenario.reported if row.id == found.id)
+    if row.low is None or row.high is None:
+        return found.reported
+    return f"{figure_text(row.low, unit)} to {figure_text(row.high, unit)}"
+
+
+def reported_text(result: Result) -> str:
+    """Return the reported outcomes beside the simulated ones, and where the two part."""
+    if not result.comparisons:
+        return "Reported\n  This scenario has no reported outcome to set beside."
+    head, lines = _reported_table(result)
+    blocks = [_table("Reported beside simulated", head, lines)] if lines else []
+    said = [found for found in result.comparisons if found.kind == "qualitative"]
+    if said:
+        body = "\n".join(_wrapped(f"- {found.reported}") for found in said)
+        blocks.append(f"Also stated by the sources, as words that nothing is fitted to\n{body}")
+    apart = partings(result)
+    if apart:
+        blocks.append("Where the two part\n" + "\n".join(_wrapped(f"- {line}") for line in apart))
+    return "\n\n".join(blocks)
+
+
+def _parting(result: Result, found: Comparison) -> str:
+    """Say in a sentence how a reported outcome and the simulated one differ."""
+    label, unit = outcome_label(result, found), unit_of(found) or found.unit
+    simulated = figure_text(found.simulated.value, unit)
+    reported = _reported_words(result, found)
+    label = label[0].upper() + label[1:]
+    if found.predictive is None:
+        return f"{label}: the sources give {reported}, the simulated patients {simulated}."
+    low, high = (figure_text(end, unit) for end in interval_of(found))
+    side = "higher" if found.simulated.value > found.reported_value else "lower"
+    return (
+        f"{label}: the trial saw {reported}, the simulated patients come out {side}, {simulated}; "
+        f"95 % of simulated trials of {found.size} patients lie between {low} and {high}."
+    )
+
+
+def _table(title: str, head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(line[column]) for line in [head, *lines]) for column in range(len(head))]
+    rows = ["  " + "   ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+            for line in [head, *lines]]  # fmt: skip
+    return "\n".join([title, *rows])
+
+
+def _html_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in line) + "</tr>" for line in lines)
+    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _wrapped(line: str, width: int = 100) -> str:
+    from textwrap import fill
+
+    return fill(line, width, initial_indent="  ", subsequent_indent="    " if line.startswith("- ") else "  ")
