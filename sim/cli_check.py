@@ -1,0 +1,94 @@
+"""``cartsim check``: reported outcomes against simulated ones; the exit code says whether one falls outside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sim.cli_common import JsonOption, SetOption, print_json, read_scenario
+from sim.errors import InputError
+
+if TYPE_CHECKING:
+    from sim.trial.result import Result
+
+__all__ = ["command"]
+
+OUTSIDE = 1
+FAILED_ROWS = 3
+
+# Enough to place a share within 2.5 percentage points, and quick.
+_PATIENTS = 400
+
+
+def command(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME|FILE|DIR", help="A scenario, or the folder of a run.", show_default=False
+        ),
+    ],
+    assignments: SetOption = [],  # noqa: B006 - typer copies it
+    patients: Annotated[
+        int | None,
+        typer.Option(metavar="N", help=f"Virtual patients per arm; {_PATIENTS} at most by default."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of all chance.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(metavar="N", help="Worker threads; changes no number.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare reported outcomes with simulated ones; exit 1 when one falls outside.
+
+    \b
+    Examples:
+      cartsim check fry2018-cd22
+      cartsim check runs/fry2018-cd22-1a2b3c4d --json
+    """  # noqa: D301 - click ends a paragraph of its own lines with \b
+    if Path(name).is_dir():
+        if assignments or patients is not None or seed is not None:
+            raise InputError(
+                f"{name}: a run that was made; its numbers stand; leave out --set, --patients and --seed"
+            )
+        from sim.trial.result import open_run
+
+        result = open_run(Path(name))
+    else:
+        result = _simulate(name, assignments, patients, seed or 0, threads)
+    _tell(result, as_json)
+    if result.failed:
+        raise typer.Exit(FAILED_ROWS)
+    if any(found.inside is False for found in result.comparisons):
+        raise typer.Exit(OUTSIDE)
+
+
+def _simulate(
+    name: str, assignments: list[str], patients: int | None, seed: int, threads: int | None
+) -> Result:
+    from sim.cli_progress import warming_up
+
+    scenario = read_scenario(name, assignments)
+    size = min(scenario.patients.size, _PATIENTS) if patients is None else patients
+    scenario = scenario.with_({"patients.size": size})
+    with warming_up(scenario, figures=False) as progress:
+        from sim.trial.run import execute
+
+        return execute(scenario, seed=seed, kernel=scenario.engine.kernel, threads=threads, progress=progress)
+
+
+def _tell(result: Result, as_json: bool) -> None:
+    from sim.trial.story import record, reported_text
+
+    if as_json:
+        keys = ("scenario", "seed", "hash", "patients_per_arm", "failed", "reported")
+        told = record(result)
+        print_json({key: told[key] for key in keys})
+        return
+    print(
+        f"{result.scenario.title}: {result.scenario.patients.size} virtual patients per arm, seed {result.seed}\n"
+    )
+    print(reported_text(result))
+    if result.failed:
+        typer.echo(f"{result.failed} of {result.outcomes.rows} rows failed; they are in no outcome", err=True)
