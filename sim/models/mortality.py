@@ -1,6 +1,6 @@
 """Death by cause. Each cumulative hazard is a concentration, and the patient dies when one passes his own Exp(1) limit.
 
-Leukaemia: ``h_L (L/K_L)^2``. Early treatment-related: with the IL-6 index. Infection: with the lack of lymphocytes. Transplant: from its
+Leukaemia: ``h_L (L/marrow)^3``. Early treatment-related: with the IL-6 index. Infection: with the lack of lymphocytes. Transplant: from its
 day on, fading. Background: constant.
 """
 
@@ -26,7 +26,7 @@ def declare_mortality(net: Network, design: Design) -> None:
     for name, value, unit, source, description in (
         (
             "leukaemia_hazard",
-            0.06,
+            0.015,
             "1/day",
             "untreated relapse is fatal in weeks to months",
             "death with a marrow full of blasts (h_L)",
@@ -78,7 +78,7 @@ def declare_mortality(net: Network, design: Design) -> None:
 def add_mortality(net: Network, design: Design) -> None:
     """Add the growth of each cumulative hazard, and the deaths; declared last, so that at a tie treatment comes first."""
     rates = {
-        "leukaemia": "leukaemia_hazard*(leukaemia_cells/marrow_capacity)**2",
+        "leukaemia": "leukaemia_hazard*(leukaemia_cells/marrow_capacity)**3",
         "treatment": "treatment_hazard*il6_index/(treatment_il6 + il6_index)",
         "infection": "infection_hazard*infection_protection**2/(infection_protection**2 + immunity**2)",
         "transplant": "transplant_hazard*transplant_risk",

@@ -215,7 +215,7 @@ def thin(u: Floats, cells: Floats, share: Floats) -> Floats:
 def _binomial(u: Floats, size: Floats, p: Floats) -> Floats:
     k = np.clip(np.ceil(bdtrik(u, size, p)), 0.0, size)
     less = np.maximum(k - 1.0, 0.0)
-    return np.asarray(np.where(bdtr(less, size, p) >= u, less, k))
+    return np.asarray(np.where(bdtr(less, size.astype(np.int64), p) >= u, less, k))
 
 
 def _poisson(u: Floats, size: Floats, p: Floats) -> Floats:
