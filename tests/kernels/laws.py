@@ -88,8 +88,9 @@ def distribution_p(values, law, bins=40, least=25.0):
         merged_expected[-1] += e
         merged_observed[-1] += o
     if merged_expected[-1] < least and len(merged_expected) > 1:
-        merged_expected[-2] += merged_expected.pop()
-        merged_observed[-2] += merged_observed.pop()
+        rest, seen = merged_expected.pop(), merged_observed.pop()
+        merged_expected[-1] += rest
+        merged_observed[-1] += seen
     if len(merged_expected) < 2:
         return 1.0
     return stats.chisquare(merged_observed, merged_expected, sum_check=False).pvalue

@@ -224,7 +224,7 @@ def simulate_founders(state, birth, death, level, slope, length, out):
     bound = (level + slope * length) * math.exp(rate * length)
     for i in range(out.size):
         out[i] = 0.0
-        for _ in range(samplers.poisson(state, bound * length)):
+        for _ in range(int(samplers.poisson(state, bound * length))):
             s = random.uniform(state) * length
             if random.uniform(state) * bound < (level + slope * s) * math.exp(rate * s):
                 out[i] += simulate_line(state, length - s, birth, death)
