@@ -255,6 +255,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     SystemExit
         Always, with the exit code.
     """
+    # Otherwise every start searches all installed packages for pydantic's plugins; there are none to find.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     # A global option works in any place.
@@ -266,7 +268,7 @@ def _run(arguments: list[str], debug: bool) -> int:
     """Run one command and return its exit code; nothing but `SystemExit` gets out."""
     try:
         signal.signal(signal.SIGTERM, _terminate)
-        code = app(arguments, standalone_mode=False, prog_name="cartsim")
+        code = _invoke(arguments)
         sys.stdout.flush()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -285,13 +287,25 @@ def _run(arguments: list[str], debug: bool) -> int:
         if usage is not None:
             print(usage, file=sys.stderr)
             return InputError.exit_code
-        if type(error).__name__ == "Abort":
-            return INTERRUPTED
         if debug:
             raise
         print(_internal_error_line(error), file=sys.stderr)
         return INTERNAL_ERROR
-    return code if isinstance(code, int) else 0
+    return code
+
+
+def _invoke(arguments: list[str]) -> int:
+    """Parse and call, and return the command's own exit code.
+
+    Not through the framework's ``main``, which would print, choose exit codes and end the process itself.
+    """
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("cartsim", arguments) as context:
+            command.invoke(context)
+    except typer.Exit as end:
+        return end.exit_code
+    return 0
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> None:
