@@ -19,19 +19,27 @@ from sim.trial.problems import Problem, ProblemsError
 
 __all__ = [
     "Block",
+    "CellNumber",
     "Chance",
     "Days",
     "Dose",
+    "Duration",
+    "Factor",
     "Flag",
+    "Fraction",
+    "Freeze",
     "FrozenDict",
     "Integer",
+    "Log10",
     "Name",
     "Names",
     "PerTarget",
     "Quantity",
+    "Rate",
     "Scalar",
     "Share",
     "Text",
+    "Weight",
     "refuse",
 ]
 
@@ -132,6 +140,14 @@ Dose = Annotated[
 ]
 Days = Annotated[float, Scalar(Rule("time", low=-3653.0, high=36525.0))]
 Share = Annotated[float, Scalar(Rule("fraction", low=0.0, high=1.0))]
+
+Weight = Annotated[Law, Quantity(Rule("mass", low=0.0, open_low=True, typical=500.0))]
+Fraction = Annotated[Law, Quantity(Rule("fraction", low=0.0, high=1.0))]
+Factor = Annotated[Law, Quantity(Rule("number", low=0.0))]
+Rate = Annotated[Law, Quantity(Rule("rate", low=0.0))]
+Log10 = Annotated[Law, Quantity(Rule("log", low=0.0, typical=20.0))]
+CellNumber = Annotated[Law, Quantity(Rule("cells", low=0.0, typical=1e15))]
+Duration = Annotated[Law, Quantity(Rule("time", low=0.0, typical=36525.0))]
 
 Flag = Annotated[bool, Field(strict=True)]
 Integer = Annotated[int, Field(strict=True)]

@@ -287,3 +287,40 @@ class TestAssignments:
 def test_resolved_data_is_a_scenario_file(tmp_path):
     document = load("turtle2016-cd19").resolved()
     assert Scenario.parse(document).content_hash() == load("turtle2016-cd19").content_hash()
+
+
+EXAMPLE = """
+schema_version: 1
+name: fry2018-cd22
+title: CD22 CAR T in children and young adults, dose escalation
+question: Does a higher dose bring remission, and what limits it?
+source: "Fry et al., Nature Medicine 2018;24:20-28"
+model: {antigen_grid: {cd22_levels: 3}, sites: [marrow]}
+products:
+  cd22: {targets: [cd22], costimulation: 4-1bb, threshold: {value: 2000, unit: sites/cell, kind: assumed}}
+patients:
+  size: 1000
+  paired: false
+  weight: {distribution: lognormal, median: 45, unit: kg, log_sd: 0.4, kind: assumed}
+  burden: 0.5
+  prior_transplant: 1.0
+  prior_cd19_therapy: {probability: 0.81, source: paper, kind: reported}
+arms:
+  lowest: {enrolled: 6, infusions: [{product: cd22, day: 0, dose: {value: 3e5, unit: cells/kg, kind: reported}}]}
+  higher: {enrolled: 15, infusions: [{product: cd22, day: 0, dose: {mix: {1e6: 13, 3e6: 2}, unit: cells/kg, kind: reported}}]}
+lymphodepletion: {fludarabine: true, cyclophosphamide: true, start: -4}
+assay: {visits: [28, 60, 90, 180, 270, 365, 545, 730], mrd_limit: 1e-4}
+reported:
+  - {id: cr-lowest-dose, endpoint: cr, arm: lowest, events: 1, of: 6}
+  - {id: cr-higher-dose, endpoint: cr, arm: higher, events: 11, of: 15}
+  - {id: remission-duration, endpoint: remission_days, median: 183, censored_at: [183, 274, 639], of: 11}
+engine: {kernel: hybrid, horizon: 730}
+"""
+
+
+def test_a_short_scenario_needs_little_more_than_a_methods_section(tmp_path):
+    scenario = load(write(tmp_path, "short.yaml", EXAMPLE))
+    assert scenario.arms["higher"].infusions[0].dose.values == (1e6, 3e6)
+    assert [row.kind for row in scenario.reported] == ["binomial", "binomial", "survival"]
+    with pytest.raises(ScenarioError, match=r"patients\.burden: missing; is required"):
+        load(write(tmp_path, "short.yaml", EXAMPLE.replace("  burden: 0.5\n", "")))

@@ -1,0 +1,217 @@
+"""The course of treatment: lymphodepletion, infusions and rules for them, transplant, supportive drugs, and the arms made of these.
+
+Times are days from the first infusion (day 0) unless said otherwise; a field that is None leaves the matter to the model's default.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from sim.trial.law_forms import Rule
+from sim.trial.laws import Bernoulli, Law
+from sim.trial.scenario_fields import (
+    Block,
+    Chance,
+    Dose,
+    Duration,
+    Flag,
+    Fraction,
+    Integer,
+    Log10,
+    Name,
+    Quantity,
+    Rate,
+    Scalar,
+    Share,
+    Text,
+)
+from sim.trial.scenario_people import Traits
+
+__all__ = [
+    "Arm",
+    "Bridging",
+    "Drug",
+    "Infusion",
+    "Lymphodepletion",
+    "Manufacturing",
+    "SplitPart",
+    "Supportive",
+    "Transplant",
+]
+
+
+class Lymphodepletion(Block):
+    """Chemotherapy before an infusion.
+
+    Attributes
+    ----------
+    fludarabine, cyclophosphamide : bool
+    start : float
+        Day of the course, relative to its infusion; below 0.
+    depth : Law, optional
+        Share of host lymphocytes that is left.
+    log_kill : Law, optional
+        log10 cut of the leukaemia.
+    """
+
+    fludarabine: Flag = True
+    cyclophosphamide: Flag = True
+    start: Annotated[float, Scalar(Rule("time", low=-60.0, high=0.0))] = -4.0
+    depth: Fraction | None = None
+    log_kill: Log10 | None = None
+    source: Text = ""
+    note: Text = ""
+
+
+class Transplant(Block):
+    """Transplant after the infusion.
+
+    Attributes
+    ----------
+    probability : Bernoulli
+        Share of patients for whom one is planned.
+    day : Law
+        Day of the transplant.
+    only_in_remission : bool
+    conditioning_log_kill : Law, optional
+        log10 cut of the leukaemia.
+    non_relapse_mortality : Law, optional
+        Probability of death without relapse in the first year after it.
+    graft_versus_leukaemia : Law, optional
+        Antigen-blind kill rate, 1/day.
+    """
+
+    probability: Chance
+    day: Duration
+    only_in_remission: Flag = True
+    conditioning_log_kill: Log10 | None = None
+    non_relapse_mortality: Fraction | None = None
+    graft_versus_leukaemia: Rate | None = None
+    source: Text = ""
+    note: Text = ""
+
+
+class Drug(Block):
+    """A supportive drug: the IL-6 signalling index (pg/mL) at which it is given, and the share that it blocks at first."""
+
+    threshold: Annotated[Law, Quantity(Rule("cytokine", low=0.0))] | None = None
+    effect: Fraction | None = None
+
+
+class Supportive(Block):
+    """Supportive drugs; None means never given, an empty block the model's rule."""
+
+    tocilizumab: Drug | None = None
+    steroids: Drug | None = None
+
+
+class Bridging(Block):
+    """Chemotherapy while the product is made.
+
+    Attributes
+    ----------
+    day : Law
+        Day of the course; below 0.
+    log_kill : Law
+        log10 cut of the leukaemia.
+    host_survival : Law, optional
+        Share of lymphocytes, B cells and normal marrow that survives.
+    """
+
+    day: Annotated[Law, Quantity(Rule("time", low=-3653.0, high=0.0))]
+    log_kill: Log10
+    host_survival: Fraction | None = None
+
+
+class Manufacturing(Block):
+    """Making of the product: days from collection to infusion, and the probability that a patient is never infused."""
+
+    days: Annotated[Law, Quantity(Rule("time", low=0.0, typical=365.0))]
+    not_infused: Chance = Bernoulli(probability=0.0, unit="fraction")
+
+
+class SplitPart(Block):
+    """A part of a split dose: its fraction, and its day relative to the infusion's."""
+
+    day: Annotated[float, Scalar(Rule("time", low=0.0, high=60.0))]
+    fraction: Share
+
+
+def _word_or_block(value: object) -> str:
+    return "<word>" if isinstance(value, str) else "<block>"
+
+
+Word = Annotated[Literal["inherit", "none"], Tag("<word>")]
+LymphodepletionChoice = Annotated[
+    Word | Annotated[Lymphodepletion, Tag("<block>")], Discriminator(_word_or_block)
+]
+TransplantChoice = Annotated[Word | Annotated[Transplant, Tag("<block>")], Discriminator(_word_or_block)]
+BridgingChoice = Annotated[Word | Annotated[Bridging, Tag("<block>")], Discriminator(_word_or_block)]
+
+
+class Infusion(Block):
+    """One infusion, or a rule for one.
+
+    Attributes
+    ----------
+    product : str
+        Name of a product.
+    only_if : {"always", "remission", "non_responder", "relapse"}
+        What must hold.
+    day : float
+        Day of the infusion; under a rule, the day on which it is decided ("relapse": from which on).
+    delay : float
+        Days from the decision to the infusion; 0 for "always" and "remission", 14 for the others unless given.
+    dose : Law or ByBurden
+        cells/kg.
+    split : tuple of SplitPart
+        Parts of the dose; empty for one infusion of it all.
+    lymphodepletion : "inherit", "none" or Lymphodepletion
+        That of the arm, none, or its own.
+    """
+
+    product: Name
+    only_if: Literal["always", "remission", "non_responder", "relapse"] = "always"
+    day: Annotated[float, Scalar(Rule("time", low=0.0, high=36525.0))]
+    delay: Annotated[float, Scalar(Rule("time", low=0.0, high=365.0))]
+    dose: Dose
+    split: tuple[SplitPart, ...] = ()
+    lymphodepletion: LymphodepletionChoice = "inherit"
+    note: Text = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_delay(cls, raw: Any) -> Any:
+        """Let a rule's infusion wait two weeks, and a planned one not."""
+        if isinstance(raw, dict) and "delay" not in raw:
+            return {**raw, "delay": 14.0 if raw.get("only_if") in {"non_responder", "relapse"} else 0.0}
+        return raw
+
+
+class Arm(Block):
+    """One arm of the trial.
+
+    Attributes
+    ----------
+    label : str
+        How figures call it; the name when empty.
+    enrolled : int, optional
+        The trial's number of patients, used for predictive intervals; None where no trial stands behind the arm.
+    infusions : tuple of Infusion
+        Empty for an untreated arm, and then written as ``[]``.
+    lymphodepletion, transplant, bridging : "inherit", "none" or a block
+        The scenario's, none, or the arm's own.
+    patients : Traits, optional
+        Traits in which this arm's patients differ.
+    """
+
+    label: Text = ""
+    enrolled: Annotated[Integer, Field(ge=1, le=1_000_000)] | None = None
+    infusions: tuple[Infusion, ...]
+    lymphodepletion: LymphodepletionChoice = "inherit"
+    transplant: TransplantChoice = "inherit"
+    bridging: BridgingChoice = "inherit"
+    patients: Traits | None = None
+    note: Text = ""
