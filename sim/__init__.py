@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sim.network.simulation import Hybrid as Hybrid
     from sim.network.simulation import simulate as simulate
     from sim.trial.result import Result as Result
-    from sim.trial.result import open as open
+    from sim.trial.result import open_run as open
     from sim.trial.run import run as run
     from sim.trial.scenario_io import list_scenarios as list_scenarios
     from sim.trial.scenario_io import load as load
@@ -43,7 +43,7 @@ __all__ = [
     "simulate",
 ]
 
-# Public name -> the module that defines it.
+# Public name -> the module that defines it, and the name that it has there where that is another.
 _HOME = {
     "Hybrid": "sim.network.simulation",
     "Network": "sim.network",
@@ -53,7 +53,7 @@ _HOME = {
     "list_models": "sim.models",
     "list_scenarios": "sim.trial.scenario_io",
     "load": "sim.trial.scenario_io",
-    "open": "sim.trial.result",
+    "open": "sim.trial.result:open_run",
     "run": "sim.trial.run",
     "simulate": "sim.network.simulation",
 }
@@ -64,7 +64,8 @@ def __getattr__(name: str) -> object:
     home = _HOME.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(home), name)
+    module, _, own_name = home.partition(":")
+    value: object = getattr(import_module(module), own_name or name)
     globals()[name] = value
     return value
 

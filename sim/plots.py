@@ -238,7 +238,7 @@ def forest(frame: Table, *, axes: Sequence[Axes] | None = None, title: str = "")
     ----------
     frame : DataFrame or mapping of str to ndarray
         A row per outcome: label, unit ("share", "days" or "ratio"), reported (or reported_low and reported_high for
-        a range), simulated, lower, upper, inside (bool or None).
+        a range), simulated, lower and upper (NaN for no interval, infinite for one without end), inside (bool or None).
     axes : sequence of Axes, optional
         One per unit present, in the order share, days, ratio; a new figure without it.
     title : str
@@ -256,10 +256,12 @@ def forest(frame: Table, *, axes: Sequence[Axes] | None = None, title: str = "")
     for place, (ax, unit, count) in enumerate(zip(panels, units, counts, strict=True)):
         rows = {name: values[columns["unit"] == unit] for name, values in columns.items()}
         scale = DAYS_PER_MONTH if unit == "days" else 1.0
+        ends = np.concatenate([rows[name].astype(np.float64) for name in _FOREST_ENDS])
+        edge = 1.0 if unit == "share" else 1.05 * float(ends[np.isfinite(ends)].max(initial=0.0)) / scale
         height = np.arange(count)[::-1]
         for number, y in enumerate(height):
             row = {name: values[number] for name, values in rows.items()}
-            _forest_row(ax, float(y), row, scale)
+            _forest_row(ax, float(y), row, scale, edge)
         ax.set_yticks(height, rows["label"].tolist())
         ax.set_ylim(-0.6, count - 0.4)
         if unit == "share":
@@ -267,8 +269,7 @@ def forest(frame: Table, *, axes: Sequence[Axes] | None = None, title: str = "")
             ax.set_xlabel("Share of patients")
             ax.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
         else:
-            top = max(float(np.nanmax(rows[name].astype(float), initial=0.0)) for name in _FOREST_ENDS)
-            ax.set_xlim(0, 1.08 * top / scale)
+            ax.set_xlim(0, edge)
             ax.set_xlabel("Months" if unit == "days" else "Ratio to baseline")
         clean(ax, title if place == 0 else "")
         ax.spines["left"].set_visible(False)
@@ -314,10 +315,15 @@ def _explain_bands(ax: Axes) -> None:
         figure.supxlabel(text, fontsize=TEXT - 1, color=GREY)
 
 
-def _forest_row(ax: Axes, y: float, row: Mapping[str, Any], scale: float) -> None:
+def _forest_row(ax: Axes, y: float, row: Mapping[str, Any], scale: float, edge: float) -> None:
     colour = ARM_COLOURS[0]
-    ax.plot([row["lower"] / scale, row["upper"] / scale], [y, y], color=colour, linewidth=5, alpha=0.3,
-            solid_capstyle="butt", zorder=2)  # fmt: skip
+    # A limit that no trial of that size reaches is open: the bar runs to the edge and ends in an arrow.
+    open_end = math.isinf(row["upper"])
+    upper = edge if open_end else row["upper"] / scale
+    ax.plot([row["lower"] / scale, upper], [y, y], color=colour, linewidth=5, alpha=0.3, solid_capstyle="butt",
+            zorder=2)  # fmt: skip
+    if open_end:
+        ax.plot(edge, y, marker=">", markersize=7, color=colour, alpha=0.6, clip_on=False, zorder=3)
     ax.plot(row["simulated"] / scale, y, marker="|", markersize=12, markeredgewidth=2, color=colour, zorder=3)
     outside = row["inside"] is not None and not row["inside"]
     mark = ARM_COLOURS[1] if outside else "black"
@@ -334,16 +340,19 @@ def _explain_forest(ax: Axes) -> None:
     blue = ARM_COLOURS[0]
     handles = [
         Line2D([], [], color="black", marker="D", markersize=5, linestyle="none", label="reported"),
+        Line2D([], [], color=ARM_COLOURS[1], marker="D", markersize=5, linestyle="none", label="outside"),
+        Line2D([], [], color="black", marker="|", markersize=7, linewidth=1.2, label="reported range"),
         Line2D(
             [],
             [],
-            color=ARM_COLOURS[1],
-            marker="D",
-            markersize=5,
+            color=blue,
+            marker="|",
+            markersize=11,
+            markeredgewidth=2,
             linestyle="none",
-            label="reported, outside",
+            label="simulated",
         ),
-        Line2D([], [], color=blue, linewidth=5, alpha=0.4, label="simulated, 95 % of trials of that size"),
+        Line2D([], [], color=blue, linewidth=5, alpha=0.3, label="95 % of trials of that size"),
     ]
     figure = ax.get_figure()
     if figure is not None:

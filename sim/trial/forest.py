@@ -57,17 +57,19 @@ def forest_columns(result: Result) -> dict[str, NDArray[Any]]:
         if unit is None:
             continue
         low, high = limits[found.id] if found.kind == "range" else (None, None)
-        lower, upper = interval_of(found)
+        # Only what trials of the reported size would see is drawn: the interval of the simulation is another thing.
+        lower, upper = interval_of(found) if found.predictive is not None else (np.nan, np.nan)
+        label = outcome_label(result, found)
         records.append(
             {
-                "label": outcome_label(result, found),
+                "label": label[0].upper() + label[1:],
                 "unit": unit,
                 "reported": found.reported_value,
                 "reported_low": np.nan if low is None else low,
                 "reported_high": np.nan if high is None else high,
                 "simulated": found.simulated.value,
                 "lower": lower,
-                "upper": min(upper, result.scenario.engine.horizon) if unit == "days" else upper,
+                "upper": upper,
                 "inside": found.inside,
             }
         )

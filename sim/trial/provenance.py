@@ -44,6 +44,8 @@ def run_hash(scenario: Scenario, seed: int, kernel: object) -> str:
     """
     content = {
         "scenario": scenario.content_hash(),
+        # Where arms treat different people, who they are follows from the order of the arms.
+        "arms": list(scenario.arms),
         "seed": seed,
         "kernel": describe_kernel(kernel),
         "version": sim.__version__,

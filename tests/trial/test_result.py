@@ -1,0 +1,294 @@
+"""A result: its summary against hand counts, figures, reading back, replay's refusals."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+
+import sim
+from sim import plot_style
+from sim.errors import InputError, StorageError
+from sim.trial import run as running
+from sim.trial import story, summary
+from sim.trial.estimates import binomial_interval
+from sim.trial.incidence import cumulative_incidence
+from sim.trial.outcomes import COLUMNS
+from sim.trial.survival import kaplan_meier
+from tests.trial.made_up import MadeUp
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+
+
+@pytest.fixture(scope="module")
+def result():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running, "simulate", MadeUp())
+        return sim.run("fry2018-cd22", patients=60, seed=1)
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    yield
+    plt.close("all")
+
+
+def line(result, arm, name):
+    table = result.summary().set_index(["arm", "name"])
+    return table.loc[(arm, name)]
+
+
+class TestSummary:
+    def test_has_the_same_lines_for_each_arm(self, result):
+        table = result.summary()
+        names = [table.loc[table["arm"] == arm, "name"].tolist() for arm in result.arms]
+        assert names[0] == names[1]
+        assert len(set(names[0])) == len(names[0])
+        assert {"cr", "mrd_negative", "remission_median", "efs_12m", "os_24m", "cd19_negative_relapse_6m",
+                "cd22_low_relapse_24m", "positive_relapse_12m", "cmax_median", "tmax_median", "death_leukaemia",
+                "failed"} <= set(names[0])  # fmt: skip
+
+    def test_remission_is_a_share_of_the_infused_with_wilson_s_interval(self, result):
+        rows = result.endpoints[result.endpoints["arm"] == "higher"]
+        expected = binomial_interval(int(rows["cr"].sum()), len(rows))
+        found = line(result, "higher", "cr")
+        assert (found["value"], found["lower"], found["upper"]) == tuple(expected)
+        assert found["n"] == 60
+        assert 0.2 < found["value"] < 0.9
+
+    def test_milestones_and_median_are_those_of_kaplan_and_meier(self, result):
+        rows = result.endpoints[result.endpoints["arm"] == "lowest"]
+        curve = kaplan_meier(rows["efs_days"], rows["efs_event"].astype(bool))
+        assert line(result, "lowest", "efs_12m")["value"] == curve.milestone(365).value
+        responders = rows[rows["remission_days"].notna()]
+        median = kaplan_meier(
+            responders["remission_days"], responders["remission_event"].astype(bool)
+        ).median()
+        assert line(result, "lowest", "remission_median")["value"] == median.value
+
+    def test_relapse_by_phenotype_counts_from_infusion_with_death_competing(self, result):
+        rows = result.endpoints[(result.endpoints["arm"] == "higher") & result.endpoints["cr"].fillna(False)]
+        phenotype = rows["relapse_phenotype"].to_numpy()
+        relapsed = phenotype != ""
+        cause = np.where(relapsed, np.where(phenotype == "both", 1, 2), np.where(rows["rfs_event"], 3, 0))
+        days = rows["rfs_days"] + rows["cr_day"]
+        expected = cumulative_incidence(days, cause, ["both", "other", "death"])
+        assert line(result, "higher", "both_relapse_12m")["value"] == pytest.approx(expected.at("both", 365))
+        assert line(result, "higher", "both_relapse_12m")["value"] > 0
+
+    def test_phenotype_that_never_happens_is_zero_with_an_upper_limit(self, result):
+        found = line(result, "higher", "switched_relapse_12m")
+        assert found["value"] == 0.0
+        assert found["lower"] == 0.0
+        assert 0.0 < found["upper"] < 0.2
+
+    def test_deaths_are_shares_of_all_patients(self, result):
+        rows = result.endpoints[result.endpoints["arm"] == "higher"]
+        assert (
+            line(result, "higher", "death_leukaemia")["value"] == (rows["death_cause"] == "leukaemia").mean()
+        )
+        assert line(result, "higher", "death_leukaemia")["value"] > 0
+
+    def test_median_of_the_peak_lies_in_its_interval(self, result):
+        found = line(result, "lowest", "cmax_median")
+        rows = result.endpoints[result.endpoints["arm"] == "lowest"]
+        assert found["value"] == rows["cmax"].median()
+        assert found["lower"] < found["value"] < found["upper"]
+
+    def test_interval_of_a_median_covers_it_about_as_often_as_it_says(self):
+        rng = np.random.default_rng(20)
+        hits = 0
+        for _ in range(2000):
+            found = summary.median_interval(rng.exponential(1.0, 41))
+            hits += found.lower <= np.log(2.0) <= found.upper
+        # Binomial(2000, 0.95 to 0.98): the ranks are rounded outwards. Six standard errors below 0.95.
+        assert 0.92 < hits / 2000 < 0.995
+
+    def test_failed_rows_are_counted_and_in_no_estimate(self, monkeypatch):
+        monkeypatch.setattr(running, "simulate", MadeUp(failing=10))
+        with pytest.warns(sim.errors.NumericalWarning):
+            failing = sim.run("fry2018-cd22", patients=40)
+        assert line(failing, "higher", "failed")["value"] == 4
+        assert line(failing, "higher", "cr")["n"] == 36
+
+
+class TestReported:
+    def test_every_reported_row_stands_beside_its_simulated_figure(self, result):
+        table = result.reported().set_index("id")
+        assert list(table.index) == [row.id for row in result.scenario.reported]
+        higher = table.loc["cr-higher-dose"]
+        assert higher["reported_value"] == 11 / 15
+        assert higher["simulated"] == line(result, "higher", "cr")["value"]
+        assert higher["predictive_lower"] <= higher["predictive_upper"]
+        assert higher["inside"] == (higher["predictive_lower"] <= 11 / 15 <= higher["predictive_upper"])
+        assert table.loc["rescue", "inside"] is None
+
+
+class TestFigures:
+    def test_survival_curve_is_the_one_of_the_table_and_names_the_arms(self, result):
+        ax = result.km("efs")
+        rows = result.endpoints[result.endpoints["arm"] == "lowest"]
+        curve = kaplan_meier(rows["efs_days"], rows["efs_event"].astype(bool))
+        drawn = next(one for one in ax.lines if one.get_label() == "3e5 cells/kg")
+        np.testing.assert_allclose(drawn.get_ydata()[1:], curve.survival)
+        at_risk = [text.get_text() for text in ax.texts if text.get_gid() == "at-risk:3e5 cells/kg"]
+        days = np.minimum(ax.get_xticks() * plot_style.DAYS_PER_MONTH, 730)
+        assert at_risk == [str(count) for count in curve.number_at_risk(days)]
+        assert ax.get_ylabel() == "Event-free survival"
+
+    @pytest.mark.parametrize("endpoint", ["efs", "rfs", "remission", "os"])
+    def test_each_endpoint_has_a_curve(self, result, endpoint):
+        assert len([one for one in result.km(endpoint).lines if len(one.get_xdata()) > 2]) >= 2
+
+    def test_incidence_has_a_panel_an_arm_with_those_in_remission(self, result):
+        axes = result.incidence("relapse", by="phenotype")
+        sizes = [int(result.outcomes.arm(arm)["cr"].sum()) for arm in result.arms]
+        assert [ax.get_title(loc="left") for ax in axes] == [
+            f"{result.labels[arm]} (n = {size})" for arm, size in zip(result.arms, sizes, strict=True)
+        ]
+
+    def test_incidence_without_phenotypes_is_one_relapse(self, result):
+        labels = [text.get_text() for text in result.incidence()[0].texts]
+        assert any(label.startswith("relapse ") for label in labels)
+
+    def test_kinetics_marks_the_infusion_and_forest_shows_three_kinds_of_unit(self, result):
+        axes = result.kinetics()
+        assert [one.get_xdata()[0] for one in axes[0].lines if one.get_marker() == "v"] == [0.0]
+        assert len(result.forest()) == 3
+
+    def test_unknown_endpoint_and_event_are_refused(self, result):
+        with pytest.raises(InputError, match="must be efs, rfs, remission or os"):
+            result.km("pfs")
+        with pytest.raises(InputError, match="relapse"):
+            result.incidence("death")
+
+    def test_arms_that_share_a_label_are_called_by_their_names(self, result):
+        scenario = result.scenario.with_({"arms.lowest.label": "x", "arms.higher.label": "x"})
+        twin = sim.Result(scenario, 1, "hybrid", result.outcomes, result.courses)
+        assert twin.labels == {"lowest": "lowest", "higher": "higher"}
+
+
+class TestStory:
+    def test_says_what_was_simulated_what_was_reported_and_where_they_part(self, result):
+        told = story.text(result)
+        for words in ("60 virtual patients per arm", "3e5 cells/kg", "trial: 15 patients", "11 of 15 (73 %)",
+                      "median duration of remission", "Where the two part", "Research only",
+                      "not for individual patients"):  # fmt: skip
+            assert words.lower() in told.lower(), words
+        verdicts = [found.inside for found in result.comparisons if found.inside is not None]
+        beside = told.partition("Reported beside simulated")[2].partition("Also stated")[0]
+        assert beside.count("OUTSIDE") == verdicts.count(False)
+        assert max(map(len, told.splitlines())) <= 130
+
+    def test_a_parting_names_figure_direction_and_interval(self, result):
+        outside = [found for found in result.comparisons if found.inside is False]
+        lines = story.partings(result)
+        if outside:
+            assert len(lines) == len(outside)
+            assert all("come out" in told or "the sources give" in told for told in lines)
+        else:
+            assert lines[0].startswith("Nowhere")
+
+    @pytest.mark.parametrize(
+        ("value", "unit", "text"),
+        [
+            (0.734, "share", "73 %"),
+            (183.0, "days", "6.0 months"),
+            (14.0, "days", "14 d"),
+            (float("inf"), "days", "not reached"),
+            (float("nan"), "share", "-"),
+            (0.214, "ratio", "0.21"),
+        ],
+    )
+    def test_figures_are_written_for_people(self, value, unit, text):
+        assert story.figure_text(value, unit) == text
+
+    def test_notebook_view_escapes_what_a_file_says(self, result):
+        scenario = result.scenario.with_({"title": "<script>alert(1)</script>"})
+        view = sim.Result(scenario, 1, "hybrid", result.outcomes, result.courses)._repr_html_()
+        assert "<script>" not in view
+        assert "&lt;script&gt;" in view
+        assert "complete remission" in view
+
+    def test_untreated_arm_has_a_story_too(self, monkeypatch):
+        monkeypatch.setattr(running, "simulate", MadeUp())
+        told = story.text(sim.run("untreated", patients=20))
+        assert "no infusion" in told
+        assert "virtually incurable" in told
+
+
+class TestStorage:
+    def test_what_is_read_back_equals_what_was_saved(self, result, tmp_path):
+        result.save(tmp_path / "run", figures=False)
+        found = sim.open(tmp_path / "run")
+        pd.testing.assert_frame_equal(found.endpoints, result.endpoints)
+        pd.testing.assert_frame_equal(found.summary(), result.summary())
+        pd.testing.assert_frame_equal(found.reported(), result.reported())
+        assert found.scenario == result.scenario
+        assert found.arms == result.arms
+        assert (found.seed, found.hash, found.kernel) == (result.seed, result.hash, result.kernel)
+        for name in COLUMNS:
+            assert found.outcomes[name].dtype.kind == result.outcomes[name].dtype.kind
+        for name, values in result.courses.items():
+            np.testing.assert_array_equal(found.courses[name], values)
+
+    def test_tables_are_plain_parquet_with_nullable_truths(self, result, tmp_path):
+        result.save(tmp_path / "run", figures=False)
+        table = pd.read_parquet(tmp_path / "run" / "endpoints.parquet", dtype_backend="numpy_nullable")
+        assert len(table) == 120
+        assert table["cr"].dtype == "boolean"
+        assert table["cr"].sum() == result.endpoints["cr"].sum()
+        assert table["relapse_day"].isna().sum() == result.endpoints["relapse_day"].isna().sum()
+
+    def test_reading_back_needs_no_compiler_no_pandas_and_no_matplotlib(self, result, tmp_path):
+        result.save(tmp_path / "run", figures=False)
+        program = (
+            f"import sys, sim; result = sim.open({str(tmp_path / 'run')!r}); result.rows; result.comparisons\n"
+            "print(sorted({'numba', 'pandas', 'matplotlib', 'sim.network.simulation'} & set(sys.modules)))"
+        )
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        assert done.stdout == "[]\n"
+
+    def test_damaged_and_missing_files_are_named(self, result, tmp_path):
+        result.save(tmp_path / "run", figures=False)
+        (tmp_path / "run" / "endpoints.parquet").write_bytes(b"PAR1 no more")
+        with pytest.raises(StorageError, match=r"endpoints\.parquet"):
+            sim.open(tmp_path / "run")
+        (tmp_path / "run" / "endpoints.parquet").unlink()
+        with pytest.raises(StorageError, match=r"endpoints\.parquet"):
+            sim.open(tmp_path / "run")
+        (tmp_path / "run" / "scenario.resolved.json").write_text("{")
+        with pytest.raises(StorageError, match=r"scenario\.resolved\.json: is damaged"):
+            sim.open(tmp_path / "run")
+
+    def test_folder_that_is_no_run_is_refused(self, tmp_path):
+        with pytest.raises(InputError, match=r"has no provenance\.json"):
+            sim.open(tmp_path)
+        with pytest.raises(InputError, match="no such folder"):
+            sim.open(tmp_path / "absent")
+
+
+def test_replay_refuses_who_was_not_simulated(result):
+    with pytest.raises(InputError, match="arm higher has patients 0 to 59"):
+        result.rerun(arm="higher", patient=60)
+    with pytest.raises(InputError, match="did you mean"):
+        result.rerun(arm="highest", patient=1)
+
+
+def test_public_names_are_there_and_import_costs_nothing():
+    program = (
+        "import sys, time; begun = time.perf_counter(); import sim; took = time.perf_counter() - begun\n"
+        "print(sorted({'numpy', 'numba', 'pandas', 'matplotlib', 'pydantic', 'scipy'} & set(sys.modules)), took < 0.05)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[] True\n"
+    for name in sim.__all__:
+        assert getattr(sim, name) is not None
+    assert set(dir(sim)) == set(sim.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = sim.nothing
