@@ -179,7 +179,9 @@ def replay(
 ) -> Trajectories:
     """Simulate one patient again with all species and definitions; see `Result.rerun`."""
     cohort = draw(scenario, arm, seed, np.array([patient]))
-    return _simulate(scenario, cohort, seed, kernel, outputs=None, threads=1, first_replicate=replicate)
+    network = cohort.network
+    everything = (*(one.name for one in network.all_species), *(one.name for one in network.all_definitions))
+    return _simulate(scenario, cohort, seed, kernel, everything, threads=1, first_replicate=replicate)
 
 
 def save_days(scenario: Scenario) -> Floats:
@@ -268,7 +270,7 @@ def _chunk(
 
 
 def _simulate(
-    scenario: Scenario, cohort: Cohort, seed: int, kernel: object, outputs: tuple[str, ...] | None,
+    scenario: Scenario, cohort: Cohort, seed: int, kernel: object, outputs: tuple[str, ...],
     threads: int | None, first_replicate: int = 0, progress: Progress | None = None,
 ) -> Trajectories:  # fmt: skip
     return simulate(

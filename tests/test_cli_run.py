@@ -1,0 +1,261 @@
+"""``run``, ``check`` and ``doctor``: what stands on stdout, what on stderr, exit codes, and what is left on disk."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sim import cli
+from sim.cli_doctor import Finding
+from sim.network.simulation import simulate as true_simulate
+from sim.trial import run as running
+from sim.trial.run_directory import RunDirectory
+from tests.trial.made_up import MadeUp
+
+NAME = "fry2018-cd22"
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.chdir(tmp_path)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture(autouse=True)
+def made_up(monkeypatch):
+    simulate = MadeUp()
+    monkeypatch.setattr(running, "simulate", simulate)
+    return simulate
+
+
+@pytest.fixture
+def call(capsys):
+    def invoke(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as caught:
+            cli.main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return caught.value.code, out, err
+
+    return invoke
+
+
+class TestRun:
+    def test_tells_the_story_on_stdout_and_leaves_a_run_directory(self, call, tmp_path):
+        code, out, err = call("run", NAME, "--patients", 20)
+        assert (code, err) == (0, "")
+        (folder,) = (tmp_path / "runs").iterdir()
+        assert folder.name.startswith(f"{NAME}-")
+        assert len(folder.name) == len(NAME) + 9
+        assert (folder / "complete").is_file()
+        for words in ("20 virtual patients per arm", "Reported beside simulated", "11 of 15 (73 %)",
+                      "Where the two part", "Research only", f"runs/{folder.name}/figures"):  # fmt: skip
+            assert words in out
+        provenance = json.loads((folder / "provenance.json").read_text())
+        assert provenance["command"] == f"cartsim run {NAME} --patients 20"
+
+    def test_json_is_the_same_story_as_data(self, call):
+        code, out, _ = call("run", NAME, "--patients", 20, "--json", "--no-figures", "-o", "out")
+        told = json.loads(out)
+        assert code == 0
+        assert told["scenario"] == NAME
+        assert told["path"] == "out"
+        assert {row["arm"] for row in told["summary"]} == {"lowest", "higher"}
+        remission = next(row for row in told["summary"] if (row["arm"], row["name"]) == ("higher", "cr"))
+        reported = next(row for row in told["reported"] if row["id"] == "cr-higher-dose")
+        assert remission["value"] == reported["simulated"]
+        assert not Path("out/figures").exists()
+
+    def test_complete_run_is_shown_again_without_computing(self, call, made_up):
+        _, first, _ = call("run", NAME, "--patients", 12, "-o", "out", "--no-figures")
+        calls = made_up.calls
+        code, second, err = call("run", NAME, "--patients", 12, "-o", "out", "--no-figures")
+        assert code == 0
+        assert err == "out: this run is complete; showing it\n"
+        assert second == first
+        assert made_up.calls == calls
+
+    def test_set_changes_the_scenario_and_the_recorded_command(self, call):
+        code, out, _ = call(
+            "run", NAME, "--set", "patients.size=15", "--seed", 4, "-o", "out", "--no-figures"
+        )
+        assert code == 0
+        assert "15 virtual patients per arm" in out
+        provenance = json.loads(Path("out/provenance.json").read_text())
+        assert provenance["command"] == f"cartsim run {NAME} --set patients.size=15 --seed 4"
+        assert provenance["seed"] == 4
+
+    def test_file_is_kept_as_it_was_given(self, call):
+        text = "# mine\n" + Path(cli.__file__).parent.parent.joinpath("scenarios/untreated.yaml").read_text()
+        Path("mine.yaml").write_text(text)
+        assert call("run", "mine.yaml", "--patients", 5, "-o", "out", "--no-figures")[0] == 0
+        assert Path("out/scenario.yaml").read_text() == text
+
+    def test_failed_rows_end_in_3_with_the_rest_told(self, call, monkeypatch):
+        monkeypatch.setattr(running, "simulate", MadeUp(failing=10))
+        code, out, err = call("run", NAME, "--patients", 20, "-o", "out", "--no-figures")
+        assert code == 3
+        assert "4 of 40 rows failed" in err
+        assert "Reported beside simulated" in out
+        lines = Path("out/failures.csv").read_text().splitlines()
+        assert len(lines) == 5
+        assert lines[1].startswith("lowest,1,0,max_steps")
+        assert "rerun(arm='lowest', patient=1, replicate=0)" in lines[1]
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (("--patients", "0"), "patients.size"),
+            (("--patients", "many"), "--patients"),
+            (("--seed", "-1"), "seed"),
+            (("--threads", "0"), "threads"),
+            (("--kernel", "magic"), "engine.kernel"),
+            (("--set", "patient.size=3"), "patients"),
+        ],
+    )
+    def test_bad_option_is_one_line_with_2_and_writes_nothing(
+        self, call, made_up, tmp_path, arguments, words
+    ):
+        code, out, err = call("run", NAME, *arguments)
+        assert (code, out) == (2, "")
+        assert len(err.splitlines()) == 1
+        assert words in err
+        assert made_up.calls == 0
+        assert list(tmp_path.iterdir()) == []
+
+    def test_folder_of_another_run_is_2(self, call, made_up):
+        call("run", NAME, "--patients", 5, "-o", "out", "--no-figures")
+        calls = made_up.calls
+        code, out, err = call("run", NAME, "--patients", 6, "-o", "out")
+        assert (code, out) == (2, "")
+        assert "holds run" in err
+        assert made_up.calls == calls
+
+    def test_unwritable_folder_is_4_before_anything_is_computed(self, call, made_up, tmp_path):
+        Path("file").write_text("x")
+        code, out, err = call("run", NAME, "-o", "file/run")
+        assert (code, out) == (4, "")
+        assert "must be writable" in err
+        assert made_up.calls == 0
+        assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+    def test_folder_in_use_is_5(self, call, made_up):
+        holder = (
+            "import sys; from pathlib import Path; from sim.trial.run_directory import RunDirectory\n"
+            "with RunDirectory(Path('out'), 'f' * 64).claim():\n"
+            "    print('mine', flush=True); sys.stdin.read()\n"
+        )
+        with subprocess.Popen([sys.executable, "-c", holder], stdin=-1, stdout=-1, text=True) as other:
+            assert other.stdout is not None
+            assert other.stdout.readline() == "mine\n"
+            code, out, err = call("run", NAME, "--patients", 5, "-o", "out")
+            other.kill()
+        assert (code, out) == (5, "")
+        assert f"in use by process {other.pid}" in err
+        assert made_up.calls == 0
+
+    def test_interrupted_run_ends_in_130_and_the_same_command_completes_it(self, call, made_up, monkeypatch):
+        def interrupted(*_arguments, **_options):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(running, "simulate", interrupted)
+        assert call("run", NAME, "--patients", 5, "-o", "out", "--no-figures")[0] == 130
+        assert not Path("out/complete").exists()
+        monkeypatch.setattr(running, "simulate", made_up)
+        assert call("run", NAME, "--patients", 5, "-o", "out", "--no-figures")[0] == 0
+        assert Path("out/complete").is_file()
+
+
+class TestCheck:
+    def test_says_which_reported_outcome_is_outside_and_ends_in_1(self, call):
+        code, out, _ = call("check", NAME, "--patients", 100, "--set", "reported.0.events=6")
+        assert code == 1
+        assert "6 of 6 (100 %)" in out
+        assert "OUTSIDE" in out
+
+    def test_ends_in_0_when_nothing_is_outside(self, call):
+        code, out, _ = call("check", "untreated", "--patients", 20)
+        assert code == 0
+        assert "virtually incurable" in out
+
+    def test_reads_a_run_directory_without_computing(self, call, made_up):
+        call("run", NAME, "--patients", 30, "-o", "out", "--no-figures")
+        calls = made_up.calls
+        code, out, _ = call("check", "out", "--json")
+        told = json.loads(out)
+        assert made_up.calls == calls
+        assert code == int(any(row["inside"] is False for row in told["reported"]))
+        assert len(told["reported"]) == 6
+
+    def test_run_directory_takes_no_options_that_change_it(self, call):
+        call("run", NAME, "--patients", 5, "-o", "out", "--no-figures")
+        code, _, err = call("check", "out", "--patients", 10)
+        assert code == 2
+        assert "leave out" in err
+
+    def test_folder_that_is_no_run_is_2(self, call, tmp_path):
+        (tmp_path / "empty").mkdir()
+        code, _, err = call("check", "empty")
+        assert code == 2
+        assert "provenance.json" in err
+
+    def test_writes_nothing(self, call, tmp_path):
+        call("check", "untreated", "--patients", 5)
+        assert list(tmp_path.iterdir()) == []
+
+
+class TestDoctor:
+    def test_finds_this_installation_well(self, call):
+        code, out, err = call("doctor")
+        assert (code, err) == (0, "")
+        for words in ("numba", "cores", "compiled-code cache", "scenarios", "birth-death mean"):
+            assert words in out
+
+    def test_each_trouble_is_a_line_and_the_exit_code(self, call, monkeypatch):
+        def broken() -> Finding:
+            raise RuntimeError("no compiler here")
+
+        monkeypatch.setattr(
+            "sim.cli_doctor._LOOKS", (("compiler", broken), ("scenarios", lambda: Finding("s", True, "x")))
+        )
+        code, out, err = call("doctor", "--json")
+        assert code == 70
+        assert err.splitlines() == [
+            "compiler: RuntimeError: no compiler here; see the first line of the error; reinstall, or report it"
+        ]
+        assert [row["well"] for row in json.loads(out)][-2:] == [False, True]
+
+    def test_self_test_notices_a_wrong_mean(self, monkeypatch):
+        from sim import cli_doctor
+
+        def doubled(*arguments, **options):
+            found = true_simulate(*arguments, **options)
+            found.values[:] *= 1.05
+            return found
+
+        monkeypatch.setattr("sim.simulate", doubled, raising=False)
+        assert not cli_doctor._self_test().well
+
+
+def test_complete_run_is_shown_without_loading_what_computes_or_draws(call):
+    call("run", NAME, "--patients", 5, "-o", "out", "--no-figures")
+    program = (
+        "import sys; from sim import cli\n"
+        f"code = cli._run(['run', {NAME!r}, '--patients', '5', '-o', 'out'], False)\n"
+        "print(code, sorted({'numba', 'pandas', 'matplotlib'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0 []"
+
+
+def test_claimed_folder_is_free_again_after_a_run(call):
+    call("run", NAME, "--patients", 3, "-o", "out", "--no-figures")
+    digest = json.loads(Path("out/provenance.json").read_text())["hash"]
+    with RunDirectory(Path("out"), digest).claim():
+        assert Path("out/lock").exists()
