@@ -13,7 +13,7 @@ from sim.network.network import Network
 __all__ = ["add_blasts", "add_killing", "declare_blasts", "lysis_name", "recognises"]
 
 HIRT = "Hirt 1997 (untreated childhood precursor-B ALL, n = 23)"
-MODEL = "rough fit to the calibration set; model.md 5"
+MODEL = "rough fit to the reported outcomes"
 
 
 def declare_blasts(net: Network, design: Design) -> None:
@@ -28,7 +28,7 @@ def declare_blasts(net: Network, design: Design) -> None:
             )
     net.parameter(
         "net_growth_rate",
-        0.10,
+        0.115,
         "1/day",
         source=f"{MODEL}; {HIRT}: 0.069 +- 0.073",
         description="division less death, not crowded",

@@ -16,7 +16,7 @@ __all__ = ["COMPARTMENTS", "add_effectors", "add_signals", "car_t_cells", "decla
 
 COMPARTMENTS = ("memory", "effectors", "exhausted", "blood_effectors")
 
-FIT = "rough fit to the calibration set; model.md 5"
+FIT = "rough fit to the reported outcomes"
 STEIN = "Stein 2019, 90 patients, tisagenlecleucel"
 
 
@@ -73,7 +73,7 @@ def declare_effectors(net: Network, design: Design) -> None:
                 description="strength of the arm, below 1 in a shared receptor (eta)",
             )
         about = "thresholds of proliferation over those of lysis (s)"
-        net.parameter(f"stimulation_shift_{name}", 2.5, "1", FIT, description=about)
+        net.parameter(f"stimulation_shift_{name}", 2.0, "1", FIT, description=about)
         net.parameter(
             f"effector_division_rate_{name}",
             1.3,

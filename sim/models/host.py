@@ -44,7 +44,7 @@ def declare_host(net: Network) -> None:
             "b_cell_stimulation_weight",
             0.82,
             "1",
-            "rough fit to the calibration set; model.md 5",
+            "rough fit to the reported outcomes",
             "stimulation by a B cell against a blast (w_S)",
         ),
         ("host_lymphocytes_healthy", 3e11, "cells/70 kg", "textbook", "lymphocytes of a healthy host"),

@@ -26,7 +26,7 @@ def declare_mortality(net: Network, design: Design) -> None:
     for name, value, unit, source, description in (
         (
             "leukaemia_hazard",
-            0.015,
+            0.012,
             "1/day",
             "untreated relapse is fatal in weeks to months",
             "death with a marrow full of blasts (h_L)",

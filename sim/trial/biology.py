@@ -18,9 +18,9 @@ from sim.trial.sheet import Floats, Sheet
 __all__ = ["draw_biology", "failed", "fitness"]
 
 COSTIMULATION_DEATH = {"4-1bb": 0.007, "cd28": 0.021}
-"""Median death of memory cells by costimulatory domain, 1/day: rough fit (model.md 5)."""
+"""Median death of memory cells by costimulatory domain, 1/day: rough fit."""
 FAILED_PROGRAMME, FAILED_EXPANSION = 0.5, 0.7
-"""What a failed product has of the programme and of the division rate of a good one: rough fit (model.md 5)."""
+"""What a failed product has of the programme and of the division rate of a good one: rough fit."""
 
 
 def draw_biology(sheet: Sheet) -> None:

@@ -2,7 +2,7 @@
 
 A patient's value of a quantity is the quantile of its law at his own uniform number, keyed by seed, patient and the number of the quantity.
 Two arms, two scenarios or two doses therefore give one patient the same luck in all that they share. The default laws are a start for
-calibration: medians are the model's parameters, spreads those of the rough fit (model.md 5) or assumed.
+calibration: medians are the model's parameters, spreads those of the rough fit or assumed.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ class Spread:
 
 SPREADS: Mapping[str, Spread] = MappingProxyType(
     {
-        "net_growth_rate": Spread(0.45, 0.01, 0.4),
+        "net_growth_rate": Spread(0.40, 0.01, 0.4),
         "second_hit_rate": Spread(1.6, 1e-12, 1e-3),
         "cd19_density": Spread(0.7),
         "cd22_density": Spread(0.68),
@@ -209,11 +209,11 @@ DEFAULTS: Mapping[str, Law] = MappingProxyType(
     {
         "cd19_negative_share": Fixed(value=0.9),
         "cd19_clone_factor": Lognormal(centre=10.0, log_sd=1.0),
-        "fitness": Lognormal(centre=11.7, log_sd=0.15, unit="e-folds"),
-        "failure": Bernoulli(probability=0.09),
-        "engraftment": Lognormal(centre=0.044, log_sd=0.6, high=1.0),
+        "fitness": Lognormal(centre=11.7, log_sd=0.12, unit="e-folds"),
+        "failure": Bernoulli(probability=0.06),
+        "engraftment": Lognormal(centre=0.06, log_sd=0.6, high=1.0),
         "immunogenicity": Fixed(value=1.0),
-        "anti_car": Lognormal(centre=1.0, log_sd=2.0),
+        "anti_car": Lognormal(centre=2.0, log_sd=2.2),
         "b_cells": Lognormal(centre=0.3, log_sd=0.5, high=1.0),
         "lymphodepletion_log_kill": Normal(mean=0.4, sd=0.3, low=0.0, high=2.0),
         "transplant_log_kill": Normal(mean=3.0, sd=0.7, low=1.0, high=6.0),
