@@ -10,11 +10,11 @@ order  what happens in a step from t to t + dt
 2      the step is cut at the first trigger of an event and at the first counted reaction (its integrated rate meets a
        unit exponential)
 3      hazards at start, middle and end of the step
-4      half of the conversions between discrete populations: binomial, in the order of declaration
+4      the early conversions between discrete populations: binomial, in the order of declaration
 5      births and deaths of each discrete population: Kendall's transition law (sim/kernels/branching.py)
 6      newcomers (mutants, immigrants, conversions from continuous populations): Poisson, each at its own time, then
        their own lineages
-7      the other half of the conversions, in reverse order (the splitting is symmetric, so of second order)
+7      the late conversions, in reverse order (the splitting is of second order)
 8      continuous species take the ODE's value; the counted reaction of 2 fires
 =====  ===================================================================================================================
 
@@ -36,7 +36,7 @@ from sim.kernels import events
 from sim.kernels._jit import jit, jit_as
 from sim.kernels.branching import kendall_integrals, kendall_step, lineage_step
 from sim.kernels.ode import TINY, all_finite, any_nan, crossing, hold, negative_propensity
-from sim.kernels.random import STATE_WORDS, seed_stream
+from sim.kernels.random import STATE_WORDS, seed_stream, uniform
 from sim.kernels.rosenbrock import (
     allocate,
     drift,
@@ -47,8 +47,7 @@ from sim.kernels.rosenbrock import (
     scaled_error,
     step,
 )
-from sim.kernels.samplers import binomial, exponential, poisson, round_randomly
-from sim.kernels.random import uniform
+from sim.kernels.samplers import binomial_pair, exponential, poisson, round_randomly
 from sim.kernels.status import (
     EVENT_BUDGET,
     MAX_STEPS,
@@ -65,7 +64,6 @@ from sim.kernels.structure import (
     CHANGE_END,
     CONCENTRATION,
     CONVERSION,
-    COUNTED,
     DEATH,
     EXACT,
     FACTOR,
@@ -78,11 +76,8 @@ from sim.kernels.structure import (
 
 HYSTERESIS = 0.5
 """A continuous count becomes discrete below this share of the threshold."""
-TURNOVER = 0.05
-"""Largest share of a population that a symmetric splitting may send at the wrong moment in one step."""
-SMALLEST = 1e-12
-"""Shortest fraction of a step worth taking."""
-
+TURNOVER = 0.003
+"""Largest share of a population that the splitting may send at the wrong moment in one step."""
 
 class Laws(NamedTuple):
     """Arrays of the discrete part, allocated once a worker."""
@@ -97,6 +92,7 @@ class Laws(NamedTuple):
     birth: FloatArray
     death: FloatArray
     leaving: FloatArray
+    rho: FloatArray
     before: FloatArray
     after: FloatArray
 
@@ -115,6 +111,7 @@ def allocate_laws(structure):
         np.ones(n + 1),
         np.zeros((n, 3)),
         np.zeros((n, 3)),
+        np.zeros(n),
         np.zeros(n),
         np.zeros(n + 1),
         np.zeros(n + 1),
@@ -202,6 +199,27 @@ def survey(x, structure, work, laws):
 
 
 @jit
+def misplaced(h, birth, death, leaving):
+    """Return the harm of putting a mover at an end of the step: how much its lines change, by the chance that they matter."""
+    change = h * (abs(death - birth) + leaving)
+    matters = (birth + leaving) / (birth + leaving + death + 1e-300)
+    return min(change * change / 12.0, 1.0) * matters
+
+
+@jit
+def early_share(rho):
+    """Integrate (1 - s) exp(-rho s) over 0 < s < 1: the weight with which movers of a step leave at its start.
+
+    Movers at time s are split between the two ends like a force on a beam; their mean number is then right for a source that
+    grows or dies fast. For rho = 0 it is Strang's half; the share of the end is ``early_share(-rho)``.
+    """
+    if abs(rho) < 1e-3:
+        return 0.5 - rho / 6.0 + rho * rho / 24.0
+    rho = min(max(rho, -50.0), 700.0)
+    return (math.expm1(-rho) + rho) / (rho * rho)
+
+
+@jit
 def bounded_step(t, h, x, structure, hazards, tolerance, work, laws):
     """Shorten h so that splitting and the feedback of chance stay small (hazards of the present state in laws.start)."""
     n = structure.n_species
@@ -209,13 +227,12 @@ def bounded_step(t, h, x, structure, hazards, tolerance, work, laws):
     for r in range(reaction.shape[0]):
         s = reaction[r, FACTOR]
         if structure.reaction_role[r] == CONVERSION and laws.discrete[s] == 1 and x[s] > 0.0:
-            rate = laws.start[reaction[r, HAZARD]]
-            contrast = abs(laws.death[s, 0] - laws.birth[s, 0]) + laws.leaving[s]
+            moving = laws.start[reaction[r, HAZARD]] * h
+            wrong = moving * (h * (laws.death[s, 0] - laws.birth[s, 0])) ** 2 / 60.0
             for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
                 j = structure.change_species[k]
-                if j != s and structure.is_count[j] == 1:
-                    contrast += abs(laws.death[j, 0] - laws.birth[j, 0]) + laws.leaving[j]
-            wrong = rate * h * (contrast * h) ** 2 / 12.0
+                if structure.change_amount[k] > 0.0 and laws.discrete[j] == 1:
+                    wrong += moving * misplaced(h, laws.birth[j, 0], laws.death[j, 0], laws.leaving[j])
             if wrong > TURNOVER:
                 h *= (TURNOVER / wrong) ** (1.0 / 3.0)
     felt = False
@@ -279,6 +296,32 @@ def time_of_counted(a, b, c, need):
 
 
 @jit
+def entry(structure, threshold, work, laws):
+    """Return the fraction of the step at which a continuous count has sunk to where it becomes discrete; 2 if none has.
+
+    Without this a long step would carry a count from above the threshold to a few cells, or less than one, without chance.
+    """
+    first = 2.0
+    level = 0.5 * HYSTERESIS * threshold
+    for s in range(structure.n_species):
+        if structure.is_count[s] == 0 or laws.discrete[s] == 1:
+            continue
+        if work.x[s] > level and work.x_new[s] < 0.5 * level:
+            low, high = 0.0, 1.0
+            for _ in range(12):
+                theta = 0.5 * (low + high)
+                value = (1.0 - theta) * work.x[s] + theta * (
+                    work.x_new[s] + (1.0 - theta) * (work.dense[0, s] + theta * work.dense[1, s])
+                )
+                if value > level:
+                    low = theta
+                else:
+                    high = theta
+            first = min(first, high)
+    return first
+
+
+@jit
 def gather(structure, values, place, laws):
     """Sum birth and death hazards of the discrete populations at one of the three nodes."""
     reaction = structure.reaction
@@ -306,14 +349,15 @@ def bend(dt, structure, laws, x):
 
 @jit
 def convert(r, dt, share, structure, laws, population, stream):
-    """Move cells of a discrete population along conversion r for half a step."""
+    """Move cells of a discrete population along conversion r: those that leave early (share 0) or late (1) in the step."""
     reaction = structure.reaction
     s = reaction[r, FACTOR]
     if structure.reaction_role[r] != CONVERSION or laws.discrete[s] == 0 or population[s] <= 0.0:
         return
     q = reaction[r, HAZARD]
-    edge = laws.start[q] if share == 0 else laws.end[q]
-    moved = binomial(stream, population[s], -math.expm1(-0.25 * dt * (edge + laws.middle[q])))
+    edge, rho = (laws.start[q], laws.rho[s]) if share == 0 else (laws.end[q], -laws.rho[s])
+    exponent = min(0.5 * dt * (edge + laws.middle[q]) * early_share(rho), 700.0)
+    moved = binomial_pair(stream, population[s], -math.expm1(-exponent), math.exp(-exponent))
     if moved <= 0.0:
         return
     population[s] -= moved
@@ -365,16 +409,21 @@ def newcomers(r, dt, structure, laws, stream):
 def draw(dt, structure, laws, stream):
     """Replace discrete populations (laws.before) by a draw of their law after the step (laws.after)."""
     reactions = structure.reaction.shape[0]
+    for s in range(structure.n_species):
+        net = 4.0 * (laws.death[s, 1] - laws.birth[s, 1])
+        for place in (0, 2):
+            net += laws.death[s, place] - laws.birth[s, place]
+        laws.rho[s] = dt * net / 6.0
     for r in range(reactions):
         convert(r, dt, 0, structure, laws, laws.before, stream)
     for s in range(structure.n_species):
         laws.after[s] = laws.before[s]
         if laws.discrete[s] == 1 and laws.before[s] > 0.0 and structure.species_role[s] == BRANCHING:
-            rho, growth_integral = kendall_integrals(
+            death_odds, birth_odds = kendall_integrals(
                 laws.birth[s, 0], laws.birth[s, 1], laws.birth[s, 2],
                 laws.death[s, 0], laws.death[s, 1], laws.death[s, 2], dt,
             )  # fmt: skip
-            laws.after[s] = kendall_step(stream, laws.before[s], rho, growth_integral)
+            laws.after[s] = kendall_step(stream, laws.before[s], death_odds, birth_odds)
     for r in range(reactions):
         newcomers(r, dt, structure, laws, stream)
     for r in range(reactions - 1, -1, -1):
@@ -544,7 +593,7 @@ def simulate_row(
         # Cut the step at the first trigger, or at the first counted reaction.
         for s in range(n):
             laws.x_end[s] = work.x_new[s]
-        theta = 1.0
+        theta = min(1.0, entry(structure, threshold, work, laws))
         if triggers:
             met = crossing(t, used, structure, conditions, work, laws.discrete)
             if met < theta:
