@@ -2,7 +2,8 @@
 
 Declared in the order in which ties fire: chemotherapy, lymphodepletion, infusions, infusions that wait for the patient's state,
 transplant, supportive drugs. A waiting infusion is decided on a day (remission, no response) or at a relapse from a day on; the decision
-raises a flag, a clock runs while the flag is up, and lymphodepletion and infusion fire when the clock passes their delays.
+raises a flag, and with the flag up lymphodepletion and infusion follow after their delays. The day of a relapse is not known beforehand:
+there a clock runs while the flag is up.
 """
 
 from __future__ import annotations
@@ -59,10 +60,11 @@ def _declare_product(net: Network, product: ProductDesign) -> None:
         net.parameter(f"fitness_{slot}", 12.0, "e-folds", description="programme of the infused cells (A0)")
     for slot in planned:
         net.parameter(f"infusion_time_{slot}", NEVER, "day", description="infinite: never")
-    for slot in product.rule_slots:
+    for rule, slot in zip(product.rules, product.rule_slots, strict=True):
         net.species(f"decided_{slot}", 0.0, kind="concentration", unit="1", description="1 once decided")
-        about = "time since the decision"
-        net.species(f"clock_{slot}", 0.0, kind="concentration", unit="day", description=about)
+        if rule == "relapse":
+            about = "time since the decision"
+            net.species(f"clock_{slot}", 0.0, kind="concentration", unit="day", description=about)
         about = "day of the decision, or from which a relapse counts; infinite: never"
         net.parameter(f"decision_time_{slot}", NEVER, "day", description=about)
         about = "marrow blasts that part remission from disease"
@@ -156,22 +158,25 @@ def _infusion(name: str, slot: str) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _add_waiting(net: Network, design: Design, product: ProductDesign, rule: str, slot: str) -> None:
-    """Add the decision on an infusion, its clock, its lymphodepletion and itself."""
-    decided, clock, day = f"decided_{slot}", f"clock_{slot}", f"decision_time_{slot}"
+    """Add the decision on an infusion, its lymphodepletion and itself."""
+    decided, day = f"decided_{slot}", f"decision_time_{slot}"
     disease = f"marrow_blast_fraction >= decision_blasts_{slot}"
-    net.reaction(f"clock {slot}", {clock: 1}, decided)
-    if rule == "relapse":
-        net.event(f"decision_{slot}", when=disease, if_=f"time >= {day}", set={decided: 1})
-    else:
-        remission = f"marrow_blast_fraction < decision_blasts_{slot}"
-        net.event(
-            f"decision_{slot}", at=day, if_=remission if rule == "remission" else disease, set={decided: 1}
-        )
     survive, lowered = _lymphodepletion(design, slot)
-    due = f"{clock} >= lymphodepletion_delay_{slot}"
-    net.event(f"lymphodepletion_{slot}", when=due, survive=survive, set=lowered)
     added, changed = _infusion(product.name, slot)
-    net.event(f"reinfusion_{slot}", when=f"{clock} >= infusion_delay_{slot}", add=added, set=changed)
+    delays = f"lymphodepletion_delay_{slot}", f"infusion_delay_{slot}"
+    if rule == "relapse":
+        clock = f"clock_{slot}"
+        net.reaction(f"clock {slot}", {clock: 1}, decided)
+        net.event(f"decision_{slot}", when=disease, if_=f"time >= {day}", set={decided: 1})
+        due = [f"{clock} >= {delay}" for delay in delays]
+        net.event(f"lymphodepletion_{slot}", when=due[0], survive=survive, set=lowered)
+        net.event(f"reinfusion_{slot}", when=due[1], add=added, set=changed)
+        return
+    remission = f"marrow_blast_fraction < decision_blasts_{slot}"
+    net.event(f"decision_{slot}", at=day, if_=remission if rule == "remission" else disease, set={decided: 1})
+    at, yes = [f"{day} + {delay}" for delay in delays], f"{decided} > 0.5"
+    net.event(f"lymphodepletion_{slot}", at=at[0], if_=yes, survive=survive, set=lowered)
+    net.event(f"reinfusion_{slot}", at=at[1], if_=yes, add=added, set=changed)
 
 
 def _add_transplant(net: Network, design: Design) -> None:
