@@ -26,6 +26,7 @@ from sim.plot_style import (
     arm_colour,
     clean,
     darkened,
+    forest_panels,
     label_ends,
     month_ticks,
     new_panels,
@@ -90,7 +91,9 @@ def km(
     -------
     Axes
     """
-    ax = one_axes(ax, width=5.6, height=3.6 + 0.17 * len(curves) * table)
+    # Names of arms stand left of the table and right of the curves.
+    longest = max(len(arm) for arm in curves)
+    ax = one_axes(ax, width=max(5.6, 4.2 + 0.135 * longest), height=3.6 + 0.17 * len(curves) * table)
     last = until if until is not None else max(float(curve.time[-1]) for curve in curves.values())
     labels: list[tuple[float, str, str]] = []
     for number, (arm, curve) in enumerate(curves.items()):
@@ -186,7 +189,8 @@ def kinetics(
     Parameters
     ----------
     frame : DataFrame or mapping of str to ndarray
-        Columns arm, quantity, day, q05, q25, q50, q75, q95 (of the patients alive on that day).
+        Columns arm, quantity, day, n, q05, q25, q50, q75, q95 (of the n patients alive on that day). Where few are
+        left, fewer than 10 and than a tenth of the first, nothing is drawn.
     infusions : mapping of str to sequence of float, optional
         Days of infusion of each arm, marked at the top.
     axes : sequence of Axes, optional
@@ -199,7 +203,7 @@ def kinetics(
     list of Axes
         Row by row: all arms of the first quantity, then of the next.
     """
-    columns = {name: np.asarray(frame[name]) for name in ("arm", "quantity", "day", *_BAND_EDGES)}
+    columns = {name: np.asarray(frame[name]) for name in ("arm", "quantity", "day", "n", *_BAND_EDGES)}
     arms = list(dict.fromkeys(columns["arm"].tolist()))
     quantities = [name for name in _QUANTITIES if (columns["quantity"] == name).any()]
     panels = new_panels(axes, len(arms) * len(quantities), width=3.3, height=2.5, columns=len(arms))
@@ -252,7 +256,7 @@ def forest(frame: Table, *, axes: Sequence[Axes] | None = None, title: str = "")
     columns = {name: np.asarray(frame[name]) for name in _FOREST_COLUMNS}
     units = [unit for unit in ("share", "days", "ratio") if (columns["unit"] == unit).any()]
     counts = [int((columns["unit"] == unit).sum()) for unit in units]
-    panels = list(axes) if axes is not None else _forest_figure(counts)
+    panels = list(axes) if axes is not None else forest_panels(counts)
     for place, (ax, unit, count) in enumerate(zip(panels, units, counts, strict=True)):
         rows = {name: values[columns["unit"] == unit] for name, values in columns.items()}
         scale = DAYS_PER_MONTH if unit == "days" else 1.0
@@ -286,6 +290,9 @@ def _band(ax: Axes, part: Mapping[str, NDArray[Any]], colour: str, floor: float)
     day = part["day"].astype(np.float64)
     # Below the axis, but finite: a band that reaches zero leaves through the lower edge.
     value = {name: np.maximum(part[name].astype(np.float64), 1e-3 * floor) for name in _BAND_EDGES}
+    few = part["n"] < min(10.0, 0.1 * float(part["n"].max()))
+    for edge in value.values():
+        edge[few] = np.nan
     ax.set_xscale("function", functions=(signed_root, signed_square))
     ax.set_yscale("log")
     ax.fill_between(day, value["q05"], value["q95"], color=colour, alpha=0.15, linewidth=0)
@@ -386,14 +393,3 @@ def _risk_table(ax: Axes, curves: Mapping[str, SurvivalCurve], ticks: Sequence[f
                 **style,
             )
             written.set_gid(f"at-risk:{arm}")
-
-
-def _forest_figure(counts: Sequence[int]) -> list[Axes]:
-    import matplotlib.pyplot as plt
-
-    height = sum(0.34 * count + 0.75 for count in counts) + 0.35
-    _, grid = plt.subplots(
-        len(counts), 1, figsize=(6.4, height), squeeze=False, layout="constrained",
-        height_ratios=[count + 0.4 for count in counts],
-    )  # fmt: skip
-    return list(grid[:, 0])

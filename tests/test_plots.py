@@ -115,7 +115,7 @@ def kinetics_frame() -> pd.DataFrame:
             spread = {"q05": 0.1, "q25": 0.5, "q50": 1.0, "q75": 1.5, "q95": 1.9}
             parts.append(
                 pd.DataFrame(
-                    {"arm": arm, "quantity": quantity, "day": day}
+                    {"arm": arm, "quantity": quantity, "day": day, "n": 50}
                     | {k: v * median for k, v in spread.items()}
                 )
             )
@@ -198,3 +198,11 @@ def test_labels_that_would_overlap_move_apart_and_others_stay():
 )
 def test_time_is_ticked_in_whole_months(day, ticks):
     assert plot_style.month_ticks(day) == ticks
+
+
+def test_day_that_few_reach_is_not_drawn():
+    frame = kinetics_frame()
+    frame.loc[(frame["arm"] == "high") & (frame["day"] == 730), "n"] = 3
+    low, high = plots.kinetics(frame)[:2]
+    assert np.isfinite(low.lines[0].get_ydata()).all()
+    assert np.isnan(high.lines[0].get_ydata()).tolist() == [False, False, False, False, True]

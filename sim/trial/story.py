@@ -15,6 +15,9 @@ from sim.trial.summary import Row
 __all__ = ["figure_text", "html", "partings", "record", "reported_text", "text"]
 
 _DAYS_PER_MONTH = 365.25 / 12.0
+_WIDTH = 125
+# Days from which a time is written in months.
+_MONTHS_FROM = 60.0
 
 #: Lines of the summary that are told; the others are in the files.
 _TOLD = (
@@ -55,7 +58,7 @@ def text(result: Result) -> str:
         _table("Simulated outcomes (95 % interval of the simulation)", *_outcome_table(result)),
     ]
     if any(row.name.endswith("relapse_12m") for row in result.rows):
-        blocks[-1] += "\n  * of those who reached remission, since the infusion"
+        blocks[-1] += "\n  * of those who reached remission, since the infusion    NR: not reached"
     blocks += [reported_text(result), "What this is not\n" + _wrapped(NOT_CALIBRATED)]
     if result.failed:
         blocks.append(
@@ -124,7 +127,7 @@ def figure_text(value: float, unit: str) -> str:
     if unit == "share":
         return f"{100 * value:.0f} %"
     if unit == "days":
-        return f"{value / _DAYS_PER_MONTH:.1f} months" if value >= 60 else f"{value:.0f} d"
+        return f"{value / _DAYS_PER_MONTH:.1f} months" if value >= _MONTHS_FROM else f"{value:.0f} d"
     return f"{value:.2g}" if unit == "ratio" else f"{value:.3g}"
 
 
@@ -174,13 +177,24 @@ def _is_rare(name: str) -> bool:
 
 def _with_interval(row: Row) -> str:
     if math.isnan(row.value):
-        return "-"
-    value, lower, upper = (figure_text(x, row.unit) for x in (row.value, row.lower, row.upper))
+        return "not reached" if row.unit == "days" and row.n else "-"
+    value = figure_text(row.value, row.unit)
     if math.isnan(row.lower) and math.isnan(row.upper):
         return value
-    short = lower.removesuffix(" %").removesuffix(" months").removesuffix(" d")
-    short_upper = upper.removesuffix(" %").removesuffix(" months").removesuffix(" d")
-    return f"{value} ({short} to {short_upper})"
+    # Both ends in the unit that the value is written in.
+    scale, digits = 1.0, None
+    if row.unit == "share":
+        scale, digits = 0.01, 0
+    elif row.unit == "days":
+        scale, digits = (_DAYS_PER_MONTH, 1) if row.value >= _MONTHS_FROM else (1.0, 0)
+    ends = [_end(edge / scale, digits) for edge in (row.lower, row.upper)]
+    return f"{value} ({' to '.join(ends)})"
+
+
+def _end(value: float, digits: int | None) -> str:
+    if math.isnan(value) or math.isinf(value):
+        return "NR"
+    return f"{value:.3g}" if digits is None else f"{value:.{digits}f}"
 
 
 def _reported_table(result: Result) -> tuple[list[str], list[list[str]]]:
@@ -214,9 +228,10 @@ def _reported_words(result: Result, found: Comparison) -> str:
 def reported_text(result: Result) -> str:
     """Return the reported outcomes beside the simulated ones, and where the two part."""
     if not result.comparisons:
-        return "Reported\n  This scenario has no reported outcome to set beside."
+        return "Reported beside simulated\n  This scenario has no reported outcome."
     head, lines = _reported_table(result)
-    blocks = [_table("Reported beside simulated", head, lines)] if lines else []
+    none = "Reported beside simulated\n  No figure was reported that the simulation could be judged by."
+    blocks = [_table("Reported beside simulated", head, lines) if lines else none]
     said = [found for found in result.comparisons if found.kind == "qualitative"]
     if said:
         body = "\n".join(_wrapped(f"- {found.reported}") for found in said)
@@ -244,10 +259,21 @@ def _parting(result: Result, found: Comparison) -> str:
 
 
 def _table(title: str, head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Align a table under a title; columns that do not fit beside each other follow below, with the first repeated."""
     widths = [max(len(line[column]) for line in [head, *lines]) for column in range(len(head))]
-    rows = ["  " + "   ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-            for line in [head, *lines]]  # fmt: skip
-    return "\n".join([title, *rows])
+    blocks: list[list[int]] = [[0]]
+    for column in range(1, len(head)):
+        wide = sum(widths[one] + 3 for one in [*blocks[-1], column])
+        if wide > _WIDTH and len(blocks[-1]) > 1:
+            blocks.append([0])
+        blocks[-1].append(column)
+    rows = []
+    for columns in blocks:
+        for line in [head, *lines]:
+            cells = [line[one].ljust(widths[one]) for one in columns]
+            rows.append("  " + "   ".join(cells).rstrip())
+        rows.append("")
+    return "\n".join([title, *rows[:-1]])
 
 
 def _html_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

@@ -292,3 +292,18 @@ def test_public_names_are_there_and_import_costs_nothing():
     assert set(dir(sim)) == set(sim.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = sim.nothing
+
+
+@pytest.mark.parametrize(
+    ("value", "lower", "upper", "unit", "text"),
+    [
+        (70.0, 45.0, 100.0, "days", "2.3 months (1.5 to 3.3)"),
+        (10.0, 9.0, 11.0, "days", "10 d (9 to 11)"),
+        (183.0, 92.0, np.nan, "days", "6.0 months (3.0 to NR)"),
+        (np.nan, 92.0, np.nan, "days", "not reached"),
+        (0.5, 0.25, 0.75, "share", "50 % (25 to 75)"),
+        (33.3, 18.0, 80.5, "cells/uL", "33.3 (18 to 80.5)"),
+    ],
+)
+def test_both_ends_of_an_interval_are_in_the_unit_of_the_value(value, lower, upper, unit, text):
+    assert story._with_interval(summary.Row("a", "x", "x", unit, value, lower, upper, 20)) == text
