@@ -134,7 +134,7 @@ def _declare_shared(net: Network) -> None:
         ("anti_car_growth_rate", 0.6, "1/day", "", "growth of anti-CAR lymphocytes at full priming"),
         ("anti_car_saturation", 2e9, "cells/70 kg", "", "effectors at half-maximal priming"),
         ("anti_car_death_rate", 0.004, "1/day", "", "death of anti-CAR lymphocytes: they remember"),
-        ("rejection_rate", 3.5e-10, "70 kg/cell/day", "", "rejection by one anti-CAR lymphocyte (rho)"),
+        ("rejection_rate", 2e-10, "70 kg/cell/day", "", "rejection by one anti-CAR lymphocyte (rho)"),
     ):
         net.parameter(name, value, unit, source, description=description)
 
@@ -167,10 +167,10 @@ def add_signals(net: Network, design: Design) -> None:
             _rivals(net, design, product),
             "effectors that compete for the stimulation",
         )
-        net.define(
-            f"signal_{product.name}",
-            f"stimulation_{product.name}/(signal_saturation_cells + recognised_{product.name} + signal_crowding*rivals_{product.name})",
-        )
+        crowd = f"recognised_{product.name} + signal_crowding*rivals_{product.name}"
+        # Stimulating targets are recognised targets, unless B cells are given more weight in one sum than in the other.
+        signal = f"min(stimulation_{product.name}/(signal_saturation_cells + {crowd}), 1)"
+        net.define(f"signal_{product.name}", signal, "share of full stimulation")
 
 
 def _seen(design: Design, product: ProductDesign, kind: str, b_cell_weight: str) -> str:

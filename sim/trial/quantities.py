@@ -213,7 +213,7 @@ DEFAULTS: Mapping[str, Law] = MappingProxyType(
         "failure": Bernoulli(probability=0.06),
         "engraftment": Lognormal(centre=0.06, log_sd=0.6, high=1.0),
         "immunogenicity": Fixed(value=1.0),
-        "anti_car": Lognormal(centre=2.0, log_sd=2.2),
+        "anti_car": Lognormal(centre=2.0, log_sd=2.5),
         "b_cells": Lognormal(centre=0.3, log_sd=0.5, high=1.0),
         "lymphodepletion_log_kill": Normal(mean=0.4, sd=0.3, low=0.0, high=2.0),
         "transplant_log_kill": Normal(mean=3.0, sd=0.7, low=1.0, high=6.0),
