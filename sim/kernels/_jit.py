@@ -7,6 +7,10 @@
     occur and so delete our checks for it.
 ``nogil``
     kernels run in a pool of threads.
+``_nrt=False``
+    a function that allocates nothing need not count references to its arrays. Counting costs about 10 ns an array and call, and a
+    kernel hands dozens of arrays to thousands of calls a step: with it a step of the hybrid kernel took fifteen times as long.
+    Functions that allocate (`jit_allocating`) keep it; they are called once a chunk.
 ``boundscheck=False`` is numba's default; the second run of the tests with the compiler off checks the bounds.
 """
 
@@ -21,11 +25,21 @@ from sim.kernels import cache
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
+LEAF: dict[str, Any] = {**OPTIONS, "_nrt": False}
 DISABLED = bool(numba.config.DISABLE_JIT) or os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 
 
 def jit(function: Function) -> Function:
-    """Compile a kernel function when it is first called, or load it from the folder of compiled code."""
+    """Compile a kernel function that allocates no array when it is first called, or load it from the folder of compiled code."""
+    if DISABLED:
+        return function
+    dispatcher = numba.njit(**LEAF)(function)
+    cache.attach(dispatcher, function)
+    return dispatcher  # type: ignore[no-any-return]
+
+
+def jit_allocating(function: Function) -> Function:
+    """Compile a kernel function that allocates arrays."""
     if DISABLED:
         return function
     dispatcher = numba.njit(**OPTIONS)(function)
@@ -37,10 +51,10 @@ def inline_jit(function: Function) -> Function:
     """Compile a small function into each of its callers."""
     if DISABLED:
         return function
-    return numba.njit(inline="always", **OPTIONS)(function)  # type: ignore[no-any-return]
+    return numba.njit(inline="always", **LEAF)(function)  # type: ignore[no-any-return]
 
 
-def jit_as(signature: Any) -> Callable[[Function], Function]:
+def jit_as(signature: Any, *, allocating: bool = False) -> Callable[[Function], Function]:
     """Compile now for one signature.
 
     A function that takes other compiled functions must state ``numba.types.FunctionType`` in its signature: passed plainly they
@@ -50,7 +64,7 @@ def jit_as(signature: Any) -> Callable[[Function], Function]:
     def decorate(function: Function) -> Function:
         if DISABLED:
             return function
-        dispatcher = numba.njit(**OPTIONS)(function)
+        dispatcher = numba.njit(**(OPTIONS if allocating else LEAF))(function)
         cache.attach(dispatcher, function)
         dispatcher.compile(signature)
         dispatcher.disable_compile()

@@ -28,7 +28,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from sim.kernels._jit import jit
+from sim.kernels._jit import jit, jit_allocating
 from sim.kernels.random import STATE_WORDS, State, seed_stream
 from sim.kernels.samplers import negative_binomial, poisson
 
@@ -263,7 +263,7 @@ def single_hit_clones(
     return cells, lines, expected
 
 
-@jit
+@jit_allocating
 def two_hit_cohort(
     seed: int,
     patients: npt.NDArray[np.int64],

@@ -33,7 +33,7 @@ import numpy as np
 from numba import types
 
 from sim.kernels import events
-from sim.kernels._jit import jit, jit_as
+from sim.kernels._jit import jit, jit_allocating, jit_as
 from sim.kernels.branching import kendall_integrals, kendall_step, lineage_step
 from sim.kernels.ode import TINY, all_finite, any_nan, crossing, hold, negative_propensity
 from sim.kernels.random import STATE_WORDS, seed_stream, uniform
@@ -97,7 +97,7 @@ class Laws(NamedTuple):
     after: FloatArray
 
 
-@jit
+@jit_allocating
 def allocate_laws(structure):
     """Return the arrays of the discrete part."""
     n, hazards = structure.n_species, structure.n_hazards + structure.n_derivatives
@@ -682,7 +682,7 @@ _SIGNATURE = types.void(
 )
 
 
-@jit_as(_SIGNATURE)
+@jit_as(_SIGNATURE, allocating=True)
 def simulate_hybrid(
     static, hazards, slopes, derivatives, observe, event_times, conditions, effects, structure,
     t_save, parameters, initial, source, relative, absolute, threshold, tolerance, max_step, max_steps, max_events,

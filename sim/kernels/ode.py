@@ -30,7 +30,7 @@ from sim.kernels.status import (
     OK,
     STEP_TOO_SMALL,
 )
-from sim.kernels.structure import CHANGES_COUNT, FACTOR, FUNCTION_TYPES, HAZARD, STRUCTURE_TYPE
+from sim.kernels.structure import CHANGE_BEGIN, CHANGES_COUNT, FACTOR, FUNCTION_TYPES, HAZARD, STRUCTURE_TYPE
 
 TINY = 1e-200
 """Below this a value is flushed to zero: denormal arithmetic is a hundred times slower."""
@@ -67,7 +67,7 @@ def negative_propensity(structure, work, h, relative, absolute):
         place = reaction[r, FACTOR]
         rate = work.values[reaction[r, HAZARD]] * work.x[place]
         if rate < 0.0 and reaction[r, CHANGES_COUNT] == 1:
-            floor = absolute[place] if place < structure.n_species else absolute.min()
+            floor = absolute[structure.change_species[reaction[r, CHANGE_BEGIN]]]
             if -rate * h > floor + relative * abs(work.x[place]):
                 return True
     return False
@@ -221,7 +221,7 @@ _SIGNATURE = types.void(
 )
 
 
-@jit_as(_SIGNATURE)
+@jit_as(_SIGNATURE, allocating=True)
 def solve(
     static, hazards, slopes, derivatives, observe, event_times, conditions, effects, structure,
     t_save, parameters, initial, source, relative, absolute, max_step, max_steps, max_events,

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.kernels._jit import jit
+from sim.kernels._jit import jit, jit_allocating
 from sim.kernels.structure import (
     CHANGE_BEGIN,
     CHANGE_END,
@@ -100,7 +100,7 @@ class Work(NamedTuple):
     effect: FloatArray
 
 
-@jit
+@jit_allocating
 def allocate(structure):
     """Return the work arrays of a network."""
     n, sums = structure.n_species, structure.n_definitions

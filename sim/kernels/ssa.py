@@ -143,7 +143,7 @@ _SIGNATURE = types.void(
 )
 
 
-@jit_as(_SIGNATURE)
+@jit_as(_SIGNATURE, allocating=True)
 def simulate_events(
     static, hazards, slopes, derivatives, observe, event_times, conditions, effects, structure,
     t_save, parameters, initial, source, max_events, seed, patients, replicates, purpose,
