@@ -95,10 +95,13 @@ def settle(t, x, structure, conditions, effects, work, fired, stochastic, stream
     events = table.shape[0]
     number = 0
     again = events > 0
+    stale = True
     while again:
         again = False
         for k in range(events):
-            conditions(t, x, work.p, work.a, work.condition)
+            if stale:  # the state has changed since the conditions were looked at
+                conditions(t, x, work.p, work.a, work.condition)
+                stale = False
             due = False
             if table[k, TIMED] == 1:
                 if work.event_time[k] <= t:
@@ -112,6 +115,7 @@ def settle(t, x, structure, conditions, effects, work, fired, stochastic, stream
             number += 1
             if number > budget:
                 return EVENT_BUDGET, number
+            stale = True
             outcome = apply(k, t, x, structure, effects, work, stochastic, stream)
             if outcome != OK:
                 return outcome, number

@@ -130,12 +130,11 @@ def choose_modes(x, structure, threshold, work, laws, stream):
         if laws.discrete[s] == 1 and x[s] != math.floor(x[s]):
             x[s] = round_randomly(stream, max(x[s], 0.0))
     reaction = structure.reaction
-    for r in range(reaction.shape[0]):
+    for r in structure.maskable:
         work.mask[r] = 1.0
-        if structure.reaction_role[r] == EXACT:
-            for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
-                if laws.discrete[structure.change_species[k]] == 1:
-                    work.mask[r] = 0.0
+        for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
+            if laws.discrete[structure.change_species[k]] == 1:
+                work.mask[r] = 0.0
 
 
 @jit
@@ -162,8 +161,6 @@ def survey(x, structure, work, laws):
     """
     moving, stochastic, counted = False, False, 0.0
     for s in range(structure.n_species):
-        laws.birth[s, 0] = 0.0
-        laws.death[s, 0] = 0.0
         laws.leaving[s] = 0.0
         if laws.discrete[s] == 1:
             if x[s] > 0.0:
@@ -173,28 +170,18 @@ def survey(x, structure, work, laws):
         elif work.slope_here[s] != 0.0:
             moving = True
     reaction = structure.reaction
-    for r in range(reaction.shape[0]):
-        role, hazard, s = structure.reaction_role[r], work.values[reaction[r, HAZARD]], reaction[r, FACTOR]
-        if hazard == 0.0:
-            continue
-        if role == BIRTH:
-            if laws.discrete[s] == 1:
-                laws.birth[s, 0] += hazard
-        elif role == DEATH:
-            if laws.discrete[s] == 1:
-                laws.death[s, 0] += hazard
-        elif role == CONVERSION:
-            if laws.discrete[s] == 1:
-                laws.leaving[s] += hazard
-            elif x[s] > 0.0 and into_discrete(r, structure, laws):
+    gather(structure, work.values, 0, laws)
+    for r in structure.conversions:
+        laws.leaving[reaction[r, FACTOR]] += work.values[reaction[r, HAZARD]]
+    for r in structure.arrivals:
+        s = reaction[r, FACTOR]
+        if x[s] > 0.0 and work.values[reaction[r, HAZARD]] > 0.0 and not stochastic:
+            if (s == structure.n_species or laws.discrete[s] == 0) and into_discrete(r, structure, laws):
                 stochastic = True
                 moving = True
-        elif role == ARRIVAL:
-            if x[s] > 0.0 and into_discrete(r, structure, laws):
-                stochastic = True
-                moving = True
-        elif role == EXACT and work.mask[r] == 0.0:
-            counted += hazard * x[s]
+    for r in structure.maskable:
+        if work.mask[r] == 0.0:
+            counted += work.values[reaction[r, HAZARD]] * x[reaction[r, FACTOR]]
     return moving, stochastic, counted
 
 
@@ -224,9 +211,9 @@ def bounded_step(t, h, x, structure, hazards, tolerance, work, laws):
     """Shorten h so that splitting and the feedback of chance stay small (hazards of the present state in laws.start)."""
     n = structure.n_species
     reaction = structure.reaction
-    for r in range(reaction.shape[0]):
+    for r in structure.conversions:
         s = reaction[r, FACTOR]
-        if structure.reaction_role[r] == CONVERSION and laws.discrete[s] == 1 and x[s] > 0.0:
+        if laws.discrete[s] == 1 and x[s] > 0.0:
             moving = laws.start[reaction[r, HAZARD]] * h
             wrong = moving * (h * (laws.death[s, 0] - laws.birth[s, 0])) ** 2 / 60.0
             for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
@@ -265,7 +252,7 @@ def counted_rate(t, x, structure, hazards, work, laws, values):
     """Return the total rate of counted reactions at a state; a discrete reactant counts as it stands in work.x."""
     hazards(t, x, work.p, work.a, work.d, values)
     total = 0.0
-    for r in range(structure.reaction.shape[0]):
+    for r in structure.maskable:
         if work.mask[r] == 0.0:
             s = structure.reaction[r, FACTOR]
             total += values[structure.reaction[r, HAZARD]] * x[s]
@@ -328,12 +315,9 @@ def gather(structure, values, place, laws):
     for s in range(structure.n_species):
         laws.birth[s, place] = 0.0
         laws.death[s, place] = 0.0
-    for r in range(reaction.shape[0]):
-        role, s = structure.reaction_role[r], reaction[r, FACTOR]
-        if role == BIRTH:
-            laws.birth[s, place] += values[reaction[r, HAZARD]]
-        elif role == DEATH:
-            laws.death[s, place] += values[reaction[r, HAZARD]]
+    for r in structure.turnover:
+        table = laws.birth if structure.reaction_role[r] == BIRTH else laws.death
+        table[reaction[r, FACTOR], place] += values[reaction[r, HAZARD]]
 
 
 @jit
@@ -352,7 +336,7 @@ def convert(r, dt, share, structure, laws, population, stream):
     """Move cells of a discrete population along conversion r: those that leave early (share 0) or late (1) in the step."""
     reaction = structure.reaction
     s = reaction[r, FACTOR]
-    if structure.reaction_role[r] != CONVERSION or laws.discrete[s] == 0 or population[s] <= 0.0:
+    if laws.discrete[s] == 0 or population[s] <= 0.0:
         return
     q = reaction[r, HAZARD]
     edge, rho = (laws.start[q], laws.rho[s]) if share == 0 else (laws.end[q], -laws.rho[s])
@@ -408,13 +392,12 @@ def newcomers(r, dt, structure, laws, stream):
 @jit
 def draw(dt, structure, laws, stream):
     """Replace discrete populations (laws.before) by a draw of their law after the step (laws.after)."""
-    reactions = structure.reaction.shape[0]
     for s in range(structure.n_species):
         net = 4.0 * (laws.death[s, 1] - laws.birth[s, 1])
         for place in (0, 2):
             net += laws.death[s, place] - laws.birth[s, place]
         laws.rho[s] = dt * net / 6.0
-    for r in range(reactions):
+    for r in structure.conversions:
         convert(r, dt, 0, structure, laws, laws.before, stream)
     for s in range(structure.n_species):
         laws.after[s] = laws.before[s]
@@ -424,9 +407,9 @@ def draw(dt, structure, laws, stream):
                 laws.death[s, 0], laws.death[s, 1], laws.death[s, 2], dt,
             )  # fmt: skip
             laws.after[s] = kendall_step(stream, laws.before[s], death_odds, birth_odds)
-    for r in range(reactions):
+    for r in structure.arrivals:
         newcomers(r, dt, structure, laws, stream)
-    for r in range(reactions - 1, -1, -1):
+    for r in structure.conversions[::-1]:
         convert(r, dt, 1, structure, laws, laws.after, stream)
 
 
@@ -439,7 +422,7 @@ def fire_counted(t, structure, hazards, work, laws, stream):
     target = uniform(stream) * total
     reaction = structure.reaction
     chosen = -1
-    for r in range(reaction.shape[0]):
+    for r in structure.maskable:
         if work.mask[r] == 0.0:
             rate = laws.end[reaction[r, HAZARD]] * work.x[reaction[r, FACTOR]]
             if rate > 0.0:
@@ -456,7 +439,7 @@ def fire_counted(t, structure, hazards, work, laws, stream):
 def negative_counted(structure, work):
     """Tell whether a counted reaction has a negative rate or would take a count below zero."""
     reaction = structure.reaction
-    for r in range(reaction.shape[0]):
+    for r in structure.maskable:
         if work.mask[r] == 0.0:
             rate = work.values[reaction[r, HAZARD]] * work.x[reaction[r, FACTOR]]
             if rate < 0.0:
@@ -603,7 +586,7 @@ def simulate_row(
             b = 0.0
             c = 0.0
             any_counted = False
-            for r in range(structure.reaction.shape[0]):
+            for r in structure.maskable:
                 if work.mask[r] == 0.0:
                     any_counted = True
             if any_counted:

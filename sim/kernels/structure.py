@@ -61,6 +61,9 @@ class Structure(NamedTuple):
     reaction_role: IntegerArray
     in_hazards: IntegerArray
     maskable: IntegerArray
+    turnover: IntegerArray
+    conversions: IntegerArray
+    arrivals: IntegerArray
 
 
 _integer, _float = types.int64, types.float64
@@ -103,7 +106,10 @@ STRUCTURE_TYPE = types.NamedTuple(
         _integers,
         _integers,
         _integers,
-        _integers,  # roles, and what depends on what
+        _integers,
+        _integers,
+        _integers,
+        _integers,  # roles, and reactions by role
     ),
     Structure,
 )

@@ -450,10 +450,15 @@ class Generator:
             species_role=np.array([SPECIES_ROLES[r] for r in self.classification.species], dtype=np.int64),
             reaction_role=np.array([REACTION_ROLES[r] for r in self.classification.reactions], dtype=np.int64),
             in_hazards=in_hazards,
-            maskable=np.array(
-                [r for r, role in enumerate(self.classification.reactions) if role == "exact"], dtype=np.int64
-            ),
+            maskable=self._reactions("exact"),
+            turnover=self._reactions("birth", "death"),
+            conversions=self._reactions("conversion"),
+            arrivals=self._reactions("arrival", "conversion"),
         )
+
+    def _reactions(self, *roles: str) -> Any:
+        """Return the places of the reactions that have one of the roles."""
+        return np.array([r for r, role in enumerate(self.classification.reactions) if role in roles], dtype=np.int64)
 
     def _species_in_hazards(self) -> Any:
         """Return 1 for each species that a hazard depends on, directly or through named sums."""
