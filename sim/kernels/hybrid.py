@@ -35,7 +35,7 @@ from numba import types
 from sim.kernels import events
 from sim.kernels._jit import jit, jit_allocating, jit_as
 from sim.kernels.branching import kendall_integrals, kendall_step, lineage_step
-from sim.kernels.ode import TINY, all_finite, any_nan, crossing, hold, negative_propensity
+from sim.kernels.course import TINY, all_finite, any_nan, crossing, hold, is_reached, negative_propensity
 from sim.kernels.random import STATE_WORDS, seed_stream, uniform
 from sim.kernels.rosenbrock import (
     allocate,
@@ -76,6 +76,8 @@ from sim.kernels.structure import (
 
 HYSTERESIS = 0.5
 """A continuous count becomes discrete below this share of the threshold."""
+RARE = 0.1
+"""Reactions that bring fewer newcomers a step than this share one draw: a sum of Poisson numbers is one."""
 TURNOVER = 0.003
 """Largest share of a population that the splitting may send at the wrong moment in one step."""
 
@@ -95,6 +97,8 @@ class Laws(NamedTuple):
     rho: FloatArray
     before: FloatArray
     after: FloatArray
+    arrivals: FloatArray
+    tilt: FloatArray
 
 
 @jit_allocating
@@ -115,6 +119,8 @@ def allocate_laws(structure):
         np.zeros(n),
         np.zeros(n + 1),
         np.zeros(n + 1),
+        np.zeros(structure.arrivals.shape[0]),
+        np.zeros(structure.arrivals.shape[0]),
     )
 
 
@@ -363,30 +369,61 @@ def source_path(s, structure, laws):
 
 
 @jit
-def newcomers(r, dt, structure, laws, stream):
-    """Draw the newcomers of reaction r to discrete populations, and what their lineages are at the end of the step."""
-    reaction = structure.reaction
-    role, s, q = structure.reaction_role[r], reaction[r, FACTOR], reaction[r, HAZARD]
-    if not (role == ARRIVAL or (role == CONVERSION and laws.discrete[s] == 0)):
-        return
-    if not into_discrete(r, structure, laws):
-        return
+def arrival_rates(r, structure, laws):
+    """Return the rate of arrivals of reaction r to discrete populations at start, middle and end of the step."""
+    s, q = structure.reaction[r, FACTOR], structure.reaction[r, HAZARD]
+    converts = structure.reaction_role[r] == CONVERSION
+    if (converts and laws.discrete[s] == 1) or not into_discrete(r, structure, laws):
+        return 0.0, 0.0, 0.0
     y0, y1, y2 = source_path(s, structure, laws)
-    a, b, c = laws.start[q] * y0, laws.middle[q] * y1, laws.end[q] * y2
-    mean = dt * (a + 4.0 * b + c) / 6.0
-    if not mean > 0.0:
-        return
-    number = poisson(stream, mean)
-    if number <= 0.0:
-        return
-    tilt = math.log(c / a) / dt if a > 0.0 and c > 0.0 else 0.0
-    for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
+    return laws.start[q] * y0, laws.middle[q] * y1, laws.end[q] * y2
+
+
+@jit
+def add_newcomers(r, number, tilt, dt, structure, laws, stream):
+    """Add to laws.after what the lineages of newcomers of reaction r are at the end of the step."""
+    for k in range(structure.reaction[r, CHANGE_BEGIN], structure.reaction[r, CHANGE_END]):
         j, amount = structure.change_species[k], structure.change_amount[k]
         if amount > 0.0 and laws.discrete[j] == 1:
             laws.after[j] += lineage_step(
                 stream, number * amount, tilt, laws.birth[j, 0], laws.birth[j, 1], laws.birth[j, 2],
                 laws.death[j, 0], laws.death[j, 1], laws.death[j, 2], dt,
             )  # fmt: skip
+
+
+@jit
+def draw_newcomers(dt, structure, laws, stream):
+    """Draw newcomers: rare arrivals of all reactions by one Poisson number and then their reaction, common ones each by its own."""
+    rare = 0.0
+    for m in range(structure.arrivals.shape[0]):
+        r = structure.arrivals[m]
+        a, b, c = arrival_rates(r, structure, laws)
+        mean = dt * (a + 4.0 * b + c) / 6.0
+        laws.arrivals[m] = 0.0
+        if not mean > 0.0:
+            continue
+        laws.tilt[m] = math.log(c / a) / dt if a > 0.0 and c > 0.0 else 0.0
+        if mean < RARE:
+            laws.arrivals[m] = mean
+            rare += mean
+        else:
+            number = poisson(stream, mean)
+            if number > 0.0:
+                add_newcomers(r, number, laws.tilt[m], dt, structure, laws, stream)
+    if not rare > 0.0:
+        return
+    number = poisson(stream, rare)
+    while number > 0.0:
+        number -= 1.0
+        aim = uniform(stream) * rare
+        chosen = -1
+        for m in range(structure.arrivals.shape[0]):
+            if laws.arrivals[m] > 0.0:
+                chosen = m
+                aim -= laws.arrivals[m]
+                if aim <= 0.0:
+                    break
+        add_newcomers(structure.arrivals[chosen], 1.0, laws.tilt[chosen], dt, structure, laws, stream)
 
 
 @jit
@@ -407,8 +444,7 @@ def draw(dt, structure, laws, stream):
                 laws.death[s, 0], laws.death[s, 1], laws.death[s, 2], dt,
             )  # fmt: skip
             laws.after[s] = kendall_step(stream, laws.before[s], death_odds, birth_odds)
-    for r in structure.arrivals:
-        newcomers(r, dt, structure, laws, stream)
+    draw_newcomers(dt, structure, laws, stream)
     for r in structure.conversions[::-1]:
         convert(r, dt, 1, structure, laws, laws.after, stream)
 
@@ -534,6 +570,9 @@ def simulate_row(
             continue
         if stochastic and saved < saves:
             target = min(target, t_save[saved])
+        if is_reached(t, target):
+            t = target
+            continue
         if restart:
             h = first_step(t, target, structure, work, relative, absolute)
             restart = False

@@ -12,6 +12,7 @@ from numba import types
 
 from sim.kernels import events
 from sim.kernels._jit import jit, jit_as
+from sim.kernels.course import TINY, all_finite, any_nan, crossing, hold, is_reached, negative_propensity
 from sim.kernels.random import STATE_WORDS
 from sim.kernels.rosenbrock import (
     allocate,
@@ -30,92 +31,7 @@ from sim.kernels.status import (
     OK,
     STEP_TOO_SMALL,
 )
-from sim.kernels.structure import CHANGE_BEGIN, CHANGES_COUNT, FACTOR, FUNCTION_TYPES, HAZARD, STRUCTURE_TYPE
-
-TINY = 1e-200
-"""Below this a value is flushed to zero: denormal arithmetic is a hundred times slower."""
-STATISTICS = 4
-"""Columns of the statistics of a row: steps accepted, steps rejected, events fired, right-hand sides."""
-BISECTIONS = 50
-LOOKS = 4
-"""A condition is looked at this many times in a step, so that a short visit above it is not missed."""
-
-
-@jit
-def all_finite(x, n):
-    """Tell whether the first n values are finite."""
-    for s in range(n):
-        if not abs(x[s]) < math.inf:
-            return False
-    return True
-
-
-@jit
-def any_nan(values):
-    """Tell whether a value is not a number (infinite parameters are legal: an event that never comes)."""
-    for value in values:
-        if value != value:
-            return True
-    return False
-
-
-@jit
-def negative_propensity(structure, work, h, relative, absolute):
-    """Tell whether a reaction that changes counts runs backwards by more than the tolerance of a step."""
-    reaction = structure.reaction
-    for r in range(reaction.shape[0]):
-        place = reaction[r, FACTOR]
-        rate = work.values[reaction[r, HAZARD]] * work.x[place]
-        if rate < 0.0 and reaction[r, CHANGES_COUNT] == 1:
-            floor = absolute[structure.change_species[reaction[r, CHANGE_BEGIN]]]
-            if -rate * h > floor + relative * abs(work.x[place]):
-                return True
-    return False
-
-
-@jit
-def state_within(theta, structure, work, held, y):
-    """Write the state at fraction `theta` of the last step into `y`; what is held keeps its value."""
-    interpolate(theta, structure, work, y)
-    for s in range(structure.n_species):
-        if held[s] == 1:
-            y[s] = work.x[s]
-
-
-@jit
-def crossing(t, h, structure, conditions, work, held):
-    """Return the fraction of the step at which a trigger first rises, 2 if none does; the state there is in work.probe."""
-    before = 0.0
-    for look in range(1, LOOKS + 1):
-        theta = look / LOOKS
-        state_within(theta, structure, work, held, work.probe)
-        conditions(t + theta * h, work.probe, work.p, work.a, work.condition)
-        if events.rising(structure, work):
-            low, high = before, theta
-            for _ in range(BISECTIONS):
-                middle = 0.5 * (low + high)
-                if not low < middle < high:
-                    break
-                state_within(middle, structure, work, held, work.probe)
-                conditions(t + middle * h, work.probe, work.p, work.a, work.condition)
-                if events.rising(structure, work):
-                    high = middle
-                else:
-                    low = middle
-            state_within(high, structure, work, held, work.probe)
-            return high
-        for k in range(structure.event.shape[0]):  # a trigger that fell may rise again within the step
-            if work.condition[k] < 0.5:
-                work.condition_before[k] = 0.0
-        before = theta
-    return 2.0
-
-
-@jit
-def hold(first, t_save, x, observe, work, out):
-    """Write the held state of a stopped row into the remaining saves."""
-    for j in range(first, t_save.shape[0]):
-        observe(t_save[j], x, work.p, work.a, out[j])
+from sim.kernels.structure import FUNCTION_TYPES, STRUCTURE_TYPE
 
 
 @jit
@@ -157,6 +73,9 @@ def solve_row(
         if saved == saves:
             return OK
         target = min(t_end, events.next_time(structure, work))
+        if is_reached(t, target):
+            t = target
+            continue
         drift(t, x, work.p, work.a, work.d, work.values, work.mask, structure, slopes, work.slope_here)
         statistics[3] += 1
         if not all_finite(work.slope_here, n):

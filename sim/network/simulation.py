@@ -17,10 +17,7 @@ from sim.errors import InputError, NetworkError, NumericalWarning
 from sim.kernels import cache
 from sim.kernels import status as codes
 from sim.network.codegen import CompiledNetwork, compile_network
-try:
-    from sim.network.streams import PURPOSES
-except ImportError:
-    PURPOSES = {"dynamics": 0}
+from sim.network.streams import PURPOSES
 from sim.network.trajectories import Trajectories
 
 if TYPE_CHECKING:
@@ -76,7 +73,7 @@ class Hybrid:
     """
 
     name: ClassVar[str] = "hybrid"
-    rtol: float = 1e-4
+    rtol: float = 1e-3
     atol: float | Mapping[str, float] = 1e-6
     threshold: float = 1e4
     tolerance: float = 0.02
