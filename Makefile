@@ -63,7 +63,7 @@ lint: $(STAMP)  ## check style, types and layers
 	$(SAY) "Checking types"
 	@$(PY) -m mypy
 	$(SAY) "Checking layers"
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-cache
 
 .PHONY: format
 format: $(STAMP)  ## put the code into the common format
@@ -90,7 +90,7 @@ wheel: $(STAMP)  ## build the wheel into dist/
 .PHONY: clean
 clean:  ## remove .venv, build products and caches; runs/ stays
 	$(SAY) "Removing $(VENV), dist and caches"
-	@rm -rf $(VENV) dist build .coverage htmlcov .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) dist build .coverage htmlcov .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find sim calibration tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 # Without a stamp from this very place the environment is made from nothing: a half-made one is not mended.

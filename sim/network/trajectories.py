@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -77,13 +76,3 @@ class Trajectories:
         trouble = f", {failed} failed" if failed else ""
         span = f"{self.t[0]:g} to {self.t[-1]:g}" if len(self.t) else "no times"
         return f"<Trajectories {self.kernel}: {len(self)} rows, t {span}, {len(self.names)} outputs{trouble}>"
-
-    def to_frame(self) -> Any:
-        """Return a tidy pandas table: row, time, and a column for each output."""
-        import pandas as pd
-
-        rows, times, _ = self.values.shape
-        frame = pd.DataFrame(self.values.reshape(rows * times, -1), columns=list(self.names))
-        frame.insert(0, "time", np.tile(self.t, rows))
-        frame.insert(0, "row", np.repeat(np.arange(rows), times))
-        return frame

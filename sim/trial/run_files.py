@@ -171,8 +171,8 @@ def _failures(result: Result) -> list[tuple[Any, ...]]:
         )
         code = int(columns["status"][row])
         replay = (
-            f"python -c \"import sim; print(sim.open('.').rerun(arm='{arm}', patient={patient}, replicate={replicate})"
-            '.to_frame().to_csv(index=False))"'
+            f"python -c \"import sim, pandas; r = sim.open('.').rerun(arm='{arm}', patient={patient}, replicate={replicate});"
+            ' print(pandas.DataFrame({name: r[name][0] for name in r.names}, index=r.t).to_csv())"'
         )
         rows.append((arm, patient, replicate, codes.NAMES[code], codes.SENTENCES[code], replay))
     return rows
