@@ -78,8 +78,9 @@ HYSTERESIS = 0.5
 """A continuous count becomes discrete below this share of the threshold."""
 RARE = 0.1
 """Reactions that bring fewer newcomers a step than this share one draw: a sum of Poisson numbers is one."""
-TURNOVER = 0.003
-"""Largest share of a population that the splitting may send at the wrong moment in one step."""
+MISPLACED = 0.1
+"""Largest share of a population that the splitting may send at the wrong moment in one step, in units of the tolerance."""
+
 
 class Laws(NamedTuple):
     """Arrays of the discrete part, allocated once a worker."""
@@ -193,23 +194,24 @@ def survey(x, structure, work, laws):
 
 @jit
 def misplaced(h, birth, death, leaving):
-    """Return the harm of putting a mover at an end of the step: how much its lines change, by the chance that they matter."""
-    change = h * (abs(death - birth) + leaving)
-    matters = (birth + leaving) / (birth + leaving + death + 1e-300)
-    return min(change * change / 12.0, 1.0) * matters
+    """Return the harm of moving a cell at an end of the step: how far its lines may differ, by the chance that they matter."""
+    change = h * (birth + leaving)
+    return min(change * change / 24.0, 1.0) * (birth + leaving) / (birth + leaving + death + 1e-300)
 
 
 @jit
-def early_share(rho):
-    """Integrate (1 - s) exp(-rho s) over 0 < s < 1: the weight with which movers of a step leave at its start.
+def early_share(contrast):
+    """Return the share of a step's movers that leave at its start; the rest leaves at its end.
 
-    Movers at time s are split between the two ends like a force on a beam; their mean number is then right for a source that
-    grows or dies fast. For rho = 0 it is Strang's half; the share of the end is ``early_share(-rho)``.
+    With ``contrast`` d = integral over the step of (death - birth) in the population that is left, less that in the one that is
+    entered, the share 1/d - 1/(exp(d) - 1) gives both populations their right mean at the end of the step, whatever their rates:
+    it solves ``early exp(-a) + late = exp(-a)`` and ``early exp(-b) + late = integral of exp(-a s - b (1 - s))``, d = a - b, in
+    units of the movers from a constant source, late = exp(-a) (1 - early). Without contrast it is Strang's half.
     """
-    if abs(rho) < 1e-3:
-        return 0.5 - rho / 6.0 + rho * rho / 24.0
-    rho = min(max(rho, -50.0), 700.0)
-    return (math.expm1(-rho) + rho) / (rho * rho)
+    if abs(contrast) < 1e-2:
+        return 0.5 - contrast / 12.0 + contrast**3 / 720.0
+    contrast = min(max(contrast, -700.0), 700.0)
+    return 1.0 / contrast - 1.0 / math.expm1(contrast)
 
 
 @jit
@@ -221,13 +223,17 @@ def bounded_step(t, h, x, structure, hazards, tolerance, work, laws):
         s = reaction[r, FACTOR]
         if laws.discrete[s] == 1 and x[s] > 0.0:
             moving = laws.start[reaction[r, HAZARD]] * h
-            wrong = moving * (h * (laws.death[s, 0] - laws.birth[s, 0])) ** 2 / 60.0
+            birth, death, leaving = laws.birth[s, 0], laws.death[s, 0], laws.leaving[s]
+            wrong = moving * misplaced(h, birth, death, leaving)
             for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
                 j = structure.change_species[k]
                 if structure.change_amount[k] > 0.0 and laws.discrete[j] == 1:
                     wrong += moving * misplaced(h, laws.birth[j, 0], laws.death[j, 0], laws.leaving[j])
-            if wrong > TURNOVER:
-                h *= (TURNOVER / wrong) ** (1.0 / 3.0)
+                    contrast = h * (death - birth - laws.death[j, 0] + laws.birth[j, 0])
+                    # moved early, a cell leaves no sisters behind; halves would cancel that, other shares do not
+                    wrong += moving * h * birth * abs(early_share(contrast) - 0.5)
+            if wrong > MISPLACED * tolerance:
+                h *= (MISPLACED * tolerance / wrong) ** (1.0 / 3.0)
     felt = False
     for s in range(n):
         work.probe[s] = x[s]
@@ -338,15 +344,21 @@ def bend(dt, structure, laws, x):
 
 
 @jit
-def convert(r, dt, share, structure, laws, population, stream):
-    """Move cells of a discrete population along conversion r: those that leave early (share 0) or late (1) in the step."""
+def convert(r, dt, at_end, structure, laws, population, stream):
+    """Move cells of a discrete population along conversion r: those that leave at the start or at the end of the step."""
     reaction = structure.reaction
     s = reaction[r, FACTOR]
     if laws.discrete[s] == 0 or population[s] <= 0.0:
         return
+    contrast = 0.0
+    for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
+        j = structure.change_species[k]
+        if structure.change_amount[k] > 0.0 and laws.discrete[j] == 1:
+            contrast = laws.rho[s] - laws.rho[j]
+    early = early_share(contrast)
     q = reaction[r, HAZARD]
-    edge, rho = (laws.start[q], laws.rho[s]) if share == 0 else (laws.end[q], -laws.rho[s])
-    exponent = min(0.5 * dt * (edge + laws.middle[q]) * early_share(rho), 700.0)
+    edge, weight = (laws.end[q], 1.0 - early) if at_end else (laws.start[q], early)
+    exponent = min(0.5 * dt * (edge + laws.middle[q]) * weight, 700.0)
     moved = binomial_pair(stream, population[s], -math.expm1(-exponent), math.exp(-exponent))
     if moved <= 0.0:
         return
@@ -435,7 +447,7 @@ def draw(dt, structure, laws, stream):
             net += laws.death[s, place] - laws.birth[s, place]
         laws.rho[s] = dt * net / 6.0
     for r in structure.conversions:
-        convert(r, dt, 0, structure, laws, laws.before, stream)
+        convert(r, dt, False, structure, laws, laws.before, stream)
     for s in range(structure.n_species):
         laws.after[s] = laws.before[s]
         if laws.discrete[s] == 1 and laws.before[s] > 0.0 and structure.species_role[s] == BRANCHING:
@@ -446,7 +458,7 @@ def draw(dt, structure, laws, stream):
             laws.after[s] = kendall_step(stream, laws.before[s], death_odds, birth_odds)
     draw_newcomers(dt, structure, laws, stream)
     for r in structure.conversions[::-1]:
-        convert(r, dt, 1, structure, laws, laws.after, stream)
+        convert(r, dt, True, structure, laws, laws.after, stream)
 
 
 @jit

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,7 @@ CHUNK = 32
 STATISTICS = ("steps", "rejections", "events", "evaluations")
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,11 +64,13 @@ class Hybrid:
     Parameters
     ----------
     rtol, atol : float
-        As in `ODE`; looser, since chance is larger.
+        As in `ODE`; looser, since chance is larger. A count that follows the ODE is large: its absolute tolerance is at least
+        a ten-thousandth of the threshold.
     threshold : float
         A count above it follows the ODE, one that falls below half of it is counted.
     tolerance : float
-        Largest change of a cell's integrated hazards within a step that is left to interpolation.
+        What a step may leave to interpolation and splitting: largest change of a cell's integrated hazards, and ten times the
+        largest share of a population that may move at the wrong moment. Results converge as it is lowered.
     max_step, max_steps, max_events
         As in `ODE`.
     """
@@ -125,7 +128,7 @@ def _whole(value: Any, place: str, least: int) -> int:
 
 
 def _batch(
-    names: Sequence[str], defaults: FloatArray, given: Mapping[str, Any] | None, what: str
+    names: Sequence[str], given: Mapping[str, Any] | None, what: str
 ) -> tuple[dict[int, FloatArray], int | None]:
     """Return place -> values of the names given, and the length of the batch (None where all are single numbers)."""
     places = {name: i for i, name in enumerate(names)}
@@ -146,7 +149,9 @@ def _batch(
             raise InputError(f"{what} {name!r}: shape {array.shape}; must be a number or have one dimension")
         if array.ndim == 1:
             if length is not None and len(array) != length:
-                raise InputError(f"{what} {name!r}: length {len(array)}; other arrays have {length}; make them equal")
+                raise InputError(
+                    f"{what} {name!r}: length {len(array)}; other arrays have {length}; make them equal"
+                )
             length = len(array)
         result[places[name]] = array
     return result, length
@@ -168,8 +173,12 @@ def _absolute(kernel: ODE | Hybrid, compiled: CompiledNetwork) -> FloatArray:
             table[compiled.species.index(name)] = value
     else:
         table = np.full(len(compiled.species), float(kernel.atol))
+    if isinstance(kernel, Hybrid):
+        table = np.where(compiled.is_count == 1, np.maximum(table, 1e-4 * kernel.threshold), table)
     if not (np.all(table > 0) and np.all(np.isfinite(table))) or not 1e-13 <= kernel.rtol <= 0.5:
-        raise InputError(f"rtol, atol: {kernel.rtol:g}, {table.min():g}; atol must be positive, rtol 1e-13 to 0.5")
+        raise InputError(
+            f"rtol, atol: {kernel.rtol:g}, {table.min():g}; atol must be positive, rtol 1e-13 to 0.5"
+        )
     return table
 
 
@@ -195,43 +204,45 @@ def _check_ssa(network: Network, compiled: CompiledNetwork) -> None:
                     stack.extend(definitions[name].symbols)
 
 
-def _runner(kernel: Kernel, compiled: CompiledNetwork) -> Callable[..., None]:
-    """Return run(t, parameters, initial, source, seed, patients, replicates, out, fired, statistics, status)."""
-    if isinstance(kernel, ODE):
-        from sim.kernels.ode import solve
+class _Chunk(NamedTuple):
+    """Rows of one task: their places in the batch, their identities, and the views that they fill."""
 
-        absolute = _absolute(kernel, compiled)
+    source: IntArray
+    patients: IntArray
+    replicates: IntArray
+    filled: tuple[npt.NDArray[Any], ...]  # values, fired, statistics, status
 
-        def run_ode(t: Any, p: Any, x0: Any, source: Any, seed: Any, patients: Any, replicates: Any, *outputs: Any) -> None:
-            solve(
-                *compiled.functions, compiled.structure, t, p, x0, source,
-                kernel.rtol, absolute, float(kernel.max_step), kernel.max_steps, kernel.max_events, *outputs,
-            )  # fmt: skip
 
-        return run_ode
-    purpose = PURPOSES["dynamics"]
+def _driver(kernel: Kernel, compiled: CompiledNetwork) -> tuple[Callable[..., None], tuple[Any, ...]]:
+    """Return the function that simulates rows, compiled or loaded on import, and its options in order."""
     if isinstance(kernel, SSA):
         from sim.kernels.ssa import simulate_events
 
-        def run_ssa(t: Any, p: Any, x0: Any, source: Any, seed: Any, patients: Any, replicates: Any, *outputs: Any) -> None:
-            simulate_events(
-                *compiled.functions, compiled.structure, t, p, x0, source, kernel.max_events,
-                seed, patients, replicates, purpose, *outputs,
-            )  # fmt: skip
+        return simulate_events, (kernel.max_events,)
+    absolute = _absolute(kernel, compiled)
+    limits = (float(kernel.max_step), kernel.max_steps, kernel.max_events)
+    if isinstance(kernel, ODE):
+        from sim.kernels.ode import solve
 
-        return run_ssa
+        return solve, (kernel.rtol, absolute, *limits)
     from sim.kernels.hybrid import simulate_hybrid
 
-    absolute = _absolute(kernel, compiled)
+    chance = (float(kernel.threshold), kernel.tolerance)
+    return simulate_hybrid, (kernel.rtol, absolute, *chance, *limits, compiled.depends_on_time)
 
-    def run_hybrid(t: Any, p: Any, x0: Any, source: Any, seed: Any, patients: Any, replicates: Any, *outputs: Any) -> None:
-        simulate_hybrid(
-            *compiled.functions, compiled.structure, t, p, x0, source,
-            kernel.rtol, absolute, float(kernel.threshold), kernel.tolerance, float(kernel.max_step),
-            kernel.max_steps, kernel.max_events, compiled.depends_on_time, seed, patients, replicates, purpose, *outputs,
-        )  # fmt: skip
 
-    return run_hybrid
+def _runner(
+    kernel: Kernel, compiled: CompiledNetwork, times: FloatArray, p: FloatArray, x0: FloatArray, seed: int
+) -> Callable[[_Chunk], None]:
+    """Return the function that simulates a chunk."""
+    drive, options = _driver(kernel, compiled)
+    common = (*compiled.functions, compiled.structure, times, p, x0)
+    if isinstance(kernel, ODE):
+        return lambda rows: drive(*common, rows.source, *options, *rows.filled)
+    key, purpose = np.uint64(seed), PURPOSES["dynamics"]
+    return lambda rows: drive(
+        *common, rows.source, *options, key, rows.patients, rows.replicates, purpose, *rows.filled
+    )
 
 
 def simulate(
@@ -312,23 +323,26 @@ def simulate(
     known = {x.name for x in (*network.all_species, *network.all_definitions)}
     for name in outputs:
         if name not in known:
-            raise NetworkError(f"output {name!r}: neither a species nor a definition of the network; correct the name")
+            raise NetworkError(
+                f"output {name!r}: neither a species nor a definition of the network; correct the name"
+            )
     if cache.is_cold():
         logger.info("compiling the kernels; this happens once and takes about a minute")
     compiled = compile_network(network, outputs)
     if isinstance(chosen, SSA):
         _check_ssa(network, compiled)
-    given_p, length_p = _batch(compiled.parameters, compiled.defaults, parameters, "parameter")
-    given_x, length_x = _batch(compiled.species, compiled.initial, initial, "initial")
+    given_p, length_p = _batch(compiled.parameters, parameters, "parameter")
+    given_x, length_x = _batch(compiled.species, initial, "initial")
     lengths = {x for x in (length_p, length_x) if x is not None}
-    if patients is not None:
-        identities = np.ascontiguousarray(np.asarray(patients), dtype=np.int64)
-        lengths.add(len(identities))
+    given_patients = None if patients is None else np.ascontiguousarray(np.asarray(patients), dtype=np.int64)
+    if given_patients is not None:
+        lengths.add(len(given_patients))
     if len(lengths) > 1:
-        raise InputError(f"parameters, initial, patients: lengths {sorted(lengths)}; must be equal; cut or repeat them")
+        raise InputError(
+            f"parameters, initial, patients: lengths {sorted(lengths)}; must be equal; cut or repeat them"
+        )
     batch = lengths.pop() if lengths else 1
-    if patients is None:
-        identities = np.arange(batch, dtype=np.int64)
+    identities = np.arange(batch, dtype=np.int64) if given_patients is None else given_patients
     if batch and (identities.min() < 0 or identities.max() >= 2**32 or first_replicate + n > 2**32):
         raise InputError("patients: must be 0 to 2**32 - 1, and so must replicates; renumber them")
     p = _filled(compiled.defaults, given_p, batch)
@@ -341,17 +355,14 @@ def simulate(
     source = np.repeat(np.arange(batch, dtype=np.int64), n)
     row_patients = np.repeat(identities, n)
     row_replicates = np.tile(np.arange(first_replicate, first_replicate + n, dtype=np.int64), batch)
-    run = _runner(chosen, compiled)
+    run = _runner(chosen, compiled, times, p, x0, seed)
 
     def work(begin: int) -> int:
-        rows_here = slice(begin, min(begin + CHUNK, rows))
+        here = slice(begin, min(begin + CHUNK, rows))
+        filled = (values[here], fired[here], statistics[here], status[here])
         with np.errstate(all="ignore"):  # matters with the compiler off only
-            run(
-                times, p, x0, source[rows_here], np.uint64(seed), row_patients[rows_here],
-                row_replicates[rows_here], values[rows_here], fired[rows_here], statistics[rows_here],
-                status[rows_here],
-            )  # fmt: skip
-        return rows_here.stop - begin
+            run(_Chunk(source[here], row_patients[here], row_replicates[here], filled))
+        return here.stop - begin
 
     _over_threads(work, range(0, rows, CHUNK), rows, threads, progress)
     _warn(status, row_patients, row_replicates, chosen.name)
@@ -377,7 +388,7 @@ def _over_threads(
 ) -> None:
     """Run the tasks in a pool; an interrupt waits for running chunks only."""
     count = _whole(threads, "threads", 1) if threads is not None else (os.cpu_count() or 1)
-    with _reporting(progress, total) as report:
+    with _Reporting(progress, total) as report:
         done = 0
         if count == 1 or len(tasks) == 1:
             for task in tasks:
@@ -393,7 +404,7 @@ def _over_threads(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-class _reporting:
+class _Reporting:
     """A context that yields report(done, total): a bar of rich, the caller's function, or nothing."""
 
     def __init__(self, progress: bool | Progress | None, total: int) -> None:

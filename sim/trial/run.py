@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["execute", "replay", "run", "save_days"]
 
+#: Tolerance of the hybrid kernel in a trial. A fifth of it moves the shares of a cohort by less than chance between its patients.
+TOLERANCE = 0.1
 #: Patients simulated at a time.
 CHUNK = 512
 
@@ -224,8 +226,10 @@ def _solver(scenario: Scenario, kernel: object) -> str | ODE | Hybrid | SSA:
     name = str(kernel)
     if name not in KERNELS:
         raise InputError(f"kernel: {name!r}; must be one of {', '.join(KERNELS)}; choose one of these")
-    rtol = scenario.engine.rtol
-    return name if rtol is None or name == "ssa" else {"ode": ODE, "hybrid": Hybrid}[name](rtol=rtol)
+    if name == "ssa":
+        return SSA()
+    options = {} if scenario.engine.rtol is None else {"rtol": scenario.engine.rtol}
+    return ODE(**options) if name == "ode" else Hybrid(tolerance=TOLERANCE, **options)
 
 
 def _compute(
