@@ -193,13 +193,6 @@ def survey(x, structure, work, laws):
 
 
 @jit
-def misplaced(h, birth, death, leaving):
-    """Return the harm of moving a cell at an end of the step: how far its lines may differ, by the chance that they matter."""
-    change = h * (birth + leaving)
-    return min(change * change / 24.0, 1.0) * (birth + leaving) / (birth + leaving + death + 1e-300)
-
-
-@jit
 def early_share(contrast):
     """Return the share of a step's movers that leave at its start; the rest leaves at its end.
 
@@ -215,6 +208,19 @@ def early_share(contrast):
 
 
 @jit
+def misplaced(h, left, entered, laws):
+    """Return the harm of moving a cell at an end of the step, not within it.
+
+    It is the chance of a further move, and, as far as the two populations differ in their fate, of a birth or a move before.
+    """
+    differ = h * (
+        abs(laws.birth[left, 0] - laws.birth[entered, 0]) + abs(laws.death[left, 0] - laws.death[entered, 0])
+    )
+    active = laws.birth[left, 0] + laws.birth[entered, 0] + laws.leaving[left] + laws.leaving[entered]
+    return h * (laws.leaving[entered] + min(differ, 1.0) * active) / 12.0
+
+
+@jit
 def bounded_step(t, h, x, structure, hazards, tolerance, work, laws):
     """Shorten h so that splitting and the feedback of chance stay small (hazards of the present state in laws.start)."""
     n = structure.n_species
@@ -223,17 +229,13 @@ def bounded_step(t, h, x, structure, hazards, tolerance, work, laws):
         s = reaction[r, FACTOR]
         if laws.discrete[s] == 1 and x[s] > 0.0:
             moving = laws.start[reaction[r, HAZARD]] * h
-            birth, death, leaving = laws.birth[s, 0], laws.death[s, 0], laws.leaving[s]
-            wrong = moving * misplaced(h, birth, death, leaving)
+            wrong = 0.0
             for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
                 j = structure.change_species[k]
                 if structure.change_amount[k] > 0.0 and laws.discrete[j] == 1:
-                    wrong += moving * misplaced(h, laws.birth[j, 0], laws.death[j, 0], laws.leaving[j])
-                    contrast = h * (death - birth - laws.death[j, 0] + laws.birth[j, 0])
-                    # moved early, a cell leaves no sisters behind; halves would cancel that, other shares do not
-                    wrong += moving * h * birth * abs(early_share(contrast) - 0.5)
+                    wrong += moving * misplaced(h, s, j, laws)
             if wrong > MISPLACED * tolerance:
-                h *= (MISPLACED * tolerance / wrong) ** (1.0 / 3.0)
+                h *= math.sqrt(MISPLACED * tolerance / wrong)
     felt = False
     for s in range(n):
         work.probe[s] = x[s]
@@ -260,7 +262,16 @@ def bounded_step(t, h, x, structure, hazards, tolerance, work, laws):
 
 
 @jit
-def counted_rate(t, x, structure, hazards, work, laws, values):
+def any_masked(structure, work):
+    """Tell whether a reaction is counted event by event at present."""
+    for r in structure.maskable:
+        if work.mask[r] == 0.0:
+            return True
+    return False
+
+
+@jit
+def counted_rate(t, x, structure, hazards, work, values):
     """Return the total rate of counted reactions at a state; a discrete reactant counts as it stands in work.x."""
     hazards(t, x, work.p, work.a, work.d, values)
     total = 0.0
@@ -464,7 +475,7 @@ def draw(dt, structure, laws, stream):
 @jit
 def fire_counted(t, structure, hazards, work, laws, stream):
     """Fire one of the counted reactions, chosen by its rate at the present state; False when none can fire."""
-    total = counted_rate(t, work.x, structure, hazards, work, laws, laws.end)
+    total = counted_rate(t, work.x, structure, hazards, work, laws.end)
     if not total > 0.0:
         return False
     target = uniform(stream) * total
@@ -624,33 +635,25 @@ def simulate_row(
                 return MAX_STEPS
             h = used * factor
         statistics[0] += 1
-        # Cut the step at the first trigger, or at the first counted reaction.
         for s in range(n):
             laws.x_end[s] = work.x_new[s]
         theta = min(1.0, entry(structure, threshold, work, laws))
-        if triggers:
-            met = crossing(t, used, structure, conditions, work, laws.discrete)
+        fires, rate_middle, rate_end = False, 0.0, 0.0
+        if any_masked(structure, work):
+            interpolate(0.5, structure, work, work.spare)
+            rate_middle = counted_rate(t + 0.5 * used, work.spare, structure, hazards, work, laws.middle)
+            rate_end = counted_rate(t + used, laws.x_end, structure, hazards, work, laws.end)
+            met = time_of_counted(counted * used, rate_middle * used, rate_end * used, need)
             if met < theta:
-                theta = met
-        fires = False
-        if counted > 0.0 or depends_on_time or moving:
-            b = 0.0
-            c = 0.0
-            any_counted = False
-            for r in structure.maskable:
-                if work.mask[r] == 0.0:
-                    any_counted = True
-            if any_counted:
-                interpolate(0.5, structure, work, work.spare)
-                b = counted_rate(t + 0.5 * used, work.spare, structure, hazards, work, laws, laws.middle)
-                c = counted_rate(t + used, laws.x_end, structure, hazards, work, laws, laws.end)
-                met = time_of_counted(counted * used, b * used, c * used, need)
-                if met < theta:
-                    theta = met
-                    fires = True
-                    need = exponential(stream)
-                else:
-                    need -= integral_of_parabola(counted * used, b * used, c * used, theta)
+                theta, fires = met, True
+        if triggers:
+            met = crossing(t, used, theta, structure, conditions, work, laws.discrete)
+            if met < theta:
+                theta, fires = met, False
+        if fires:
+            need = exponential(stream)
+        else:
+            need -= integral_of_parabola(counted * used, rate_middle * used, rate_end * used, theta)
         t_new = target if whole else t + used
         if theta < 1.0:
             t_new = min(t + theta * used, t_new)

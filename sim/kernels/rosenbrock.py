@@ -179,7 +179,7 @@ def factorise(shift, jacobian, structure, factors):
         factors[structure.diagonal[i]] += shift
     pivot, update = structure.pivot, structure.update
     multipliers, diagonal = structure.row.shape[0], structure.row.shape[0] + structure.column.shape[0]
-    e, l, q = 0, multipliers, 0
+    e, begin, q = 0, multipliers, 0
     for k in range(pivot.shape[0]):
         inverse = 1.0 / factors[diagonal + k]
         factors[diagonal + k] = inverse
@@ -187,11 +187,11 @@ def factorise(shift, jacobian, structure, factors):
         while e < pivot[k, ROWS_END]:
             multiplier = factors[e] * inverse
             factors[e] = multiplier
-            for entry in range(l, end):
+            for entry in range(begin, end):
                 factors[update[q]] -= multiplier * factors[entry]
                 q += 1
             e += 1
-        l = end
+        begin = end
 
 
 @jit
@@ -317,7 +317,7 @@ def interpolate(theta, structure, work, y):
 
 @jit
 def first_step(t, t_end, structure, work, relative, absolute):
-    """Return a cautious first step from the state and its slope (which stands in work.slope_here)."""
+    """Return a first step from the state and its slope (work.slope_here): a rejection costs less than many small steps."""
     size, speed = 0.0, 0.0
     for s in range(structure.n_species):
         scale = absolute[s] + relative * abs(work.x[s])
@@ -326,4 +326,4 @@ def first_step(t, t_end, structure, work, relative, absolute):
     span = t_end - t
     if not speed > 0.0 or not size > 0.0:
         return 1e-3 * span
-    return min(max(0.01 * size / speed, 1e-9 * span), 0.1 * span)
+    return min(max(0.3 * size / speed, 1e-9 * span), 0.1 * span)
