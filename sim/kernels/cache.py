@@ -8,6 +8,7 @@ is compiled again; a folder that cannot be written (read-only or missing home) m
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import platform
@@ -80,7 +81,7 @@ def is_cold() -> bool:
     return path is None or not any(path.rglob("*.nbi"))
 
 
-class SealedFile(caching.IndexDataCacheFile):  # type: ignore[misc]  # numba has no type information
+class SealedFile(caching.IndexDataCacheFile):
     """Index and data files that end with a checksum of what stands before it."""
 
     @staticmethod
@@ -120,27 +121,29 @@ class SealedFile(caching.IndexDataCacheFile):  # type: ignore[misc]  # numba has
             file.write(self._sealed(self._dump(data)))
 
 
-class SealedCache(caching.FunctionCache):  # type: ignore[misc]  # numba has no type information
+class SealedCache(caching.FunctionCache):
     """Numba's cache of one function, on sealed files; trouble with a file means compiling, never a crash."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
-        plain = self._cache_file
-        self._cache_file = SealedFile.__new__(SealedFile)
-        self._cache_file.__dict__.update(plain.__dict__)
+        sealed = SealedFile.__new__(SealedFile)
+        vars(sealed).update(vars(self)["_cache_file"].__dict__)
+        self._cache_file = sealed
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return the compiled code for a signature, or None where there is none that can be used."""
         try:
             return super().load_overload(sig, target_context)
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever a file of another build holds, the answer is to compile again
             self._purge()
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        try:
+        """Keep the compiled code of a signature."""
+        with contextlib.suppress(
+            OSError
+        ):  # a full or vanished disk costs the next process a compilation, nothing else
             super().save_overload(sig, data)
-        except OSError:
-            pass  # a full or vanished disk costs the next process a compilation, nothing else
 
     def _purge(self) -> None:
         for path in Path(self._cache_path).glob(f"{self._impl.filename_base}.*"):
@@ -163,7 +166,7 @@ def attach(dispatcher: Any, function: Callable[..., Any]) -> None:
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(path)
     try:
-        dispatcher._cache = SealedCache(function)
+        dispatcher._cache = SealedCache(function)  # noqa: SLF001 - numba has no public place for a cache of one's own
     except (OSError, RuntimeError):
         return
     finally:
@@ -193,7 +196,7 @@ def load_generated(source: str) -> types.ModuleType:
         file = path / "generated" / f"{name}.py"
         try:
             file.parent.mkdir(mode=0o700, exist_ok=True)
-            if not file.exists() or file.read_text() != source:
+            if not file.exists() or file.read_bytes() != source.encode():
                 temporary = file.with_suffix(f".{os.getpid()}.tmp")
                 temporary.write_text(source)
                 temporary.replace(file)
@@ -202,5 +205,5 @@ def load_generated(source: str) -> types.ModuleType:
             pass
     module = types.ModuleType(name)
     module.__file__ = file_name
-    exec(compile(source, file_name, "exec"), module.__dict__)
+    exec(compile(source, file_name, "exec"), module.__dict__)  # noqa: S102 - text that our generator wrote, never the user's
     return module

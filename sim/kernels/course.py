@@ -65,11 +65,14 @@ def state_within(theta, structure, work, held, y):
 
 
 @jit
-def crossing(t, h, structure, conditions, work, held):
-    """Return the fraction of the step at which a trigger first rises, 2 if none does; the state there is in work.probe."""
+def crossing(t, h, limit, structure, conditions, work, held):
+    """Return the fraction of the step at which a trigger first rises, 2 if none does; the state there is in work.probe.
+
+    Only the step up to the fraction `limit` is looked at: what happens beyond never comes to pass.
+    """
     before = 0.0
     for look in range(1, LOOKS + 1):
-        theta = look / LOOKS
+        theta = limit * look / LOOKS
         state_within(theta, structure, work, held, work.probe)
         conditions(t + theta * h, work.probe, work.p, work.a, work.condition)
         if events.rising(structure, work):

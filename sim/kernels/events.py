@@ -15,6 +15,8 @@ from sim.kernels.samplers import binomial
 from sim.kernels.status import EVENT_BUDGET, INVALID_EVENT, OK
 from sim.kernels.structure import ADD, EFFECT_BEGIN, EFFECT_END, HAS_IF, SET, STOP, SURVIVE, TIMED
 
+CASCADE = 10_000
+"""So many events at one moment feed each other and will not end."""
 STOPPED = -1
 """Not a failure: an event with ``stop`` fired; the state is held from then on."""
 
@@ -113,7 +115,7 @@ def settle(t, x, structure, conditions, effects, work, fired, stochastic, stream
             if not due or (table[k, HAS_IF] == 1 and work.condition[events + k] < 0.5):
                 continue
             number += 1
-            if number > budget:
+            if number > min(budget, CASCADE):
                 return EVENT_BUDGET, number
             stale = True
             outcome = apply(k, t, x, structure, effects, work, stochastic, stream)

@@ -50,6 +50,9 @@ def solve_row(
     t, t_end, saves = t_save[0], t_save[-1], t_save.shape[0]
     if not all_finite(x, n) or any_nan(work.p):
         return NON_FINITE
+    for s in range(n):
+        if structure.is_count[s] == 1 and x[s] < 0.0:
+            return NEGATIVE_PROPENSITY
     outcome = events.start(t, x, structure, event_times, conditions, work, fired)
     if outcome != OK:
         return outcome
@@ -103,7 +106,7 @@ def solve_row(
             statistics[1] += 1
             h = used * min(growth(error), 0.9)
         statistics[0] += 1
-        theta = crossing(t, used, structure, conditions, work, held) if triggers else 2.0
+        theta = crossing(t, used, 1.0, structure, conditions, work, held) if triggers else 2.0
         t_new = target if whole else t + used
         if theta <= 1.0:
             t_new = min(t + theta * used, t_new)

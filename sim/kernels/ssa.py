@@ -15,7 +15,7 @@ from numba import types
 
 from sim.kernels import events
 from sim.kernels._jit import jit, jit_as
-from sim.kernels.ode import all_finite, any_nan, hold
+from sim.kernels.course import all_finite, any_nan, hold
 from sim.kernels.random import STATE_WORDS, seed_stream, uniform
 from sim.kernels.rosenbrock import allocate
 from sim.kernels.samplers import exponential
@@ -32,14 +32,14 @@ from sim.kernels.structure import (
 
 @jit
 def propensities(t, x, structure, hazards, work, rate):
-    """Write the rate of every reaction; return their sum, NaN when one is negative."""
+    """Write the rate of every reaction; return their sum, -1 when one is negative, NaN when one is not a number."""
     hazards(t, x, work.p, work.a, work.d, work.values)
     reaction = structure.reaction
     total = 0.0
     for r in range(reaction.shape[0]):
         rate[r] = work.values[reaction[r, HAZARD]] * x[reaction[r, FACTOR]]
         if rate[r] < 0.0:
-            return math.nan
+            return -1.0
         total += rate[r]
     return total
 
@@ -84,9 +84,9 @@ def simulate_row(
             look = False
         total = propensities(t, x, structure, hazards, work, rate)
         statistics[3] += 1
-        if total != total:
+        if total < 0.0:
             return NEGATIVE_PROPENSITY
-        if total == math.inf:
+        if not total < math.inf:
             return NON_FINITE
         target = min(t_end, events.next_time(structure, work))
         arrives = t + exponential(stream) / total if total > 0.0 else math.inf
