@@ -124,10 +124,12 @@ class SealedFile(caching.IndexDataCacheFile):
 class SealedCache(caching.FunctionCache):
     """Numba's cache of one function, on sealed files; trouble with a file means compiling, never a crash."""
 
+    _cache_file: Any
+
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
         sealed = SealedFile.__new__(SealedFile)
-        vars(sealed).update(vars(self)["_cache_file"].__dict__)
+        sealed.__dict__.update(self._cache_file.__dict__)
         self._cache_file = sealed
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
@@ -205,5 +207,6 @@ def load_generated(source: str) -> types.ModuleType:
             pass
     module = types.ModuleType(name)
     module.__file__ = file_name
+    sys.modules[name] = module  # code loaded from the folder looks its globals up by the name of the module
     exec(compile(source, file_name, "exec"), module.__dict__)  # noqa: S102 - text that our generator wrote, never the user's
     return module

@@ -187,13 +187,13 @@ def replay(
 
 
 def save_days(scenario: Scenario) -> Floats:
-    """Return the days saved of each course: daily to day 60, weekly to two years, then every four weeks.
+    """Return the days saved of each course: daily to day 35, every second to day 60, then every two weeks.
 
     Days of infusions and visits and the horizon are added. The grid depends on the scenario alone, so that a patient
     replayed later passes through the same days.
     """
     start, end = course_start(scenario), scenario.engine.horizon
-    days = [np.arange(start, 60.5), np.arange(67.0, 730.5, 7.0), np.arange(758.0, end + 0.5, 28.0)]
+    days = [np.arange(start, 35.5), np.arange(36.0, 60.5, 2.0), np.arange(74.0, end + 0.5, 14.0)]
     days.append(np.asarray(scenario.assay.visits, dtype=np.float64))
     days += [np.array([plan.day for plan in schedule(scenario, arm).infusions]) for arm in scenario.arms]
     grid = np.unique(np.concatenate([*days, [end]]))
