@@ -72,11 +72,13 @@ def quotient(rate: Expression, name: str, definitions: dict[str, Expression]) ->
     return None
 
 
-def _split(reaction: Reaction, counts: frozenset[str], names: frozenset[str], definitions: dict[str, Expression]) -> Rate:
+def _split(
+    reaction: Reaction, counts: frozenset[str], names: frozenset[str], definitions: dict[str, Expression]
+) -> Rate:
     changed = reaction.net
     consumed = [s for s, change in changed.items() if change < 0]
     made_once = [s for s, change in changed.items() if change == 1]
-    rest = [s for s in (*changed, *reaction.reactants, *sorted(names & reaction.rate.symbols))]
+    rest = [*changed, *reaction.reactants, *sorted(names & reaction.rate.symbols)]
     order = dict.fromkeys([*consumed, *made_once, *rest])
     for name in sorted(order, key=lambda s: s not in counts):  # counts first; sorting is stable
         hazard = quotient(reaction.rate, name, definitions)

@@ -19,7 +19,19 @@ from sim.kernels import structure as tables
 from sim.kernels.cache import load_generated
 from sim.network.algebra import add, multiply, total
 from sim.network.classification import Classification, classify
-from sim.network.expression import Call, Compare, Expression, Number, Power, Symbol, differentiate, node_source
+from sim.network.expression import (
+    Call,
+    Compare,
+    Expression,
+    Negate,
+    Number,
+    Power,
+    Subtract,
+    Symbol,
+    differentiate,
+    node_source,
+    postorder,
+)
 from sim.network.linear_algebra import factorise
 
 if TYPE_CHECKING:
@@ -70,7 +82,9 @@ class Places:
         return f"a[{self.hoisted.setdefault(node, len(self.hoisted))}]"
 
 
-def write_program(targets: Sequence[tuple[str, Expression]], leaf: Callable[[Expression], str | None]) -> list[str]:
+def write_program(
+    targets: Sequence[tuple[str, Expression]], leaf: Callable[[Expression], str | None]
+) -> list[str]:
     """Write assignments that compute the targets, each shared subexpression once.
 
     Parameters
@@ -109,9 +123,9 @@ def write_program(targets: Sequence[tuple[str, Expression]], leaf: Callable[[Exp
                 stack.extend((child, False) for child in reversed(node.children))
         users[root] = users.get(root, 0) + 1
         order.append((root, left))
-    for node, left in order:
-        if left is not None:
-            lines.append(f"{left} = {text[node]}")
+    for node, target in order:
+        if target is not None:
+            lines.append(f"{target} = {text[node]}")
             continue
         source = node_source(node, [text[child] for child in node.children])
         if isinstance(node, Compare) or (users[node] == 1 and len(source) <= INLINE_LENGTH):
@@ -246,7 +260,9 @@ class Generator:
 
         return leaf
 
-    def _state_function(self, name: str, type_name: str, arguments: str, targets: list[tuple[str, Expression]]) -> str:
+    def _state_function(
+        self, name: str, type_name: str, arguments: str, targets: list[tuple[str, Expression]]
+    ) -> str:
         """Write a function of the state that computes its own named sums."""
         needed: set[str] = set()
         stack = [s for _, e in targets for s in e.symbols]
@@ -271,8 +287,12 @@ class Generator:
         slopes = [(f"dx[{i}]", slope) for i, slope in enumerate(self._slopes())]
         return [
             self._function("hazards", "HAZARDS", "t, x, p, a, d, h", write_program([*sums, *hazards], leaf)),
-            self._function("slopes", "SLOPES", "t, x, p, a, d, h, dx", write_program([*sums, *hazards, *slopes], leaf)),
-            self._function("derivatives", "DERIVATIVES", "t, x, p, a, d, g", write_program(derivatives, leaf)),
+            self._function(
+                "slopes", "SLOPES", "t, x, p, a, d, h, dx", write_program([*sums, *hazards, *slopes], leaf)
+            ),
+            self._function(
+                "derivatives", "DERIVATIVES", "t, x, p, a, d, g", write_program(derivatives, leaf)
+            ),
         ]
 
     def _slopes(self) -> list[Expression]:
@@ -295,7 +315,8 @@ class Generator:
                     continue
                 terms[name].append(term)
         return [
-            add(total(rest), multiply(total(self._own.get(name, [])), Symbol(name))) for name, rest in terms.items()
+            add(total(rest), multiply(total(self._own.get(name, [])), Symbol(name)))
+            for name, rest in terms.items()
         ]
 
     def _event_functions(self) -> list[str]:
@@ -353,7 +374,9 @@ class Generator:
 
     def source(self) -> str:
         """Return the whole generated text."""
-        outputs: list[tuple[str, Expression]] = [(f"y[{j}]", Symbol(name)) for j, name in enumerate(self.outputs)]
+        outputs: list[tuple[str, Expression]] = [
+            (f"y[{j}]", Symbol(name)) for j, name in enumerate(self.outputs)
+        ]
         texts = self._kernel_functions()
         texts.append(self._state_function("observe", "OBSERVE", "t, x, p, a, y", outputs))
         texts += self._event_functions()
@@ -368,7 +391,9 @@ class Generator:
         reactions: list[tuple[int, ...]] = []
         change_species: list[int] = []
         change_amount: list[float] = []
-        entries: list[tuple[int, int, float, int, int, int]] = []  # row, column, coefficient, source, factor, reaction
+        entries: list[
+            tuple[int, int, float, int, int, int]
+        ] = []  # row, column, coefficient, source, factor, reaction
         time_terms: list[tuple[int, float, int, int, int]] = []
         counts = {s.name for s in network.all_species if s.kind == "count"}
         unmasked = len(network.all_reactions)
@@ -376,7 +401,9 @@ class Generator:
         def column(name: str) -> int:
             return places.species[name] if name in places.species else n + places.sums[name]
 
-        for r, (reaction, rate) in enumerate(zip(network.all_reactions, self.classification.rates, strict=True)):
+        for r, (reaction, rate) in enumerate(
+            zip(network.all_reactions, self.classification.rates, strict=True)
+        ):
             hazard = self.hazards[rate.hazard]
             factor = n if rate.reactant is None else places.species[rate.reactant]
             begin = len(change_species)
@@ -448,24 +475,69 @@ class Generator:
             effect=integers(effects, 2),
             is_count=np.array([int(s.kind == "count") for s in network.all_species], dtype=np.int64),
             species_role=np.array([SPECIES_ROLES[r] for r in self.classification.species], dtype=np.int64),
-            reaction_role=np.array([REACTION_ROLES[r] for r in self.classification.reactions], dtype=np.int64),
+            reaction_role=np.array(
+                [REACTION_ROLES[r] for r in self.classification.reactions], dtype=np.int64
+            ),
             in_hazards=in_hazards,
             maskable=self._reactions("exact"),
             turnover=self._reactions("birth", "death"),
             conversions=self._reactions("conversion"),
             arrivals=self._reactions("arrival", "conversion"),
+            signed=self._signed_reactions(counts),
+            in_triggers=self._species_in_triggers(),
         )
 
     def _reactions(self, *roles: str) -> Any:
         """Return the places of the reactions that have one of the roles."""
-        return np.array([r for r, role in enumerate(self.classification.reactions) if role in roles], dtype=np.int64)
+        return np.array(
+            [r for r, role in enumerate(self.classification.reactions) if role in roles], dtype=np.int64
+        )
 
     def _species_in_hazards(self) -> Any:
-        """Return 1 for each species that a hazard depends on, directly or through named sums."""
+        """Return 1 for each species that a hazard, a count of arrivals or a counted reaction depends on."""
         names: set[str] = set()
         for expression in (*self.hazards, *(self.places.definitions[n] for n in self.places.sums)):
             names |= expression.symbols
+        for rate, role in zip(self.classification.rates, self.classification.reactions, strict=True):
+            if role in ("arrival", "exact") and rate.reactant is not None:
+                names.add(rate.reactant)
+        return self._flags(names)
+
+    def _species_in_triggers(self) -> Any:
+        """Return 1 for each species that the condition of a trigger depends on."""
+        names: set[str] = set()
+        for event in self.network.all_events:
+            if event.when is not None:
+                names |= self.network.depends_on(event.when)
+        return self._flags(names)
+
+    def _flags(self, names: set[str]) -> Any:
         return np.array([int(s in names) for s in self.places.species], dtype=np.int64)
+
+    def _signed_reactions(self, counts: set[str]) -> Any:
+        """Return the places of the reactions of counts whose hazard has a sign that is not plain from its form."""
+        result = []
+        for r, (reaction, rate) in enumerate(
+            zip(self.network.all_reactions, self.classification.rates, strict=True)
+        ):
+            if any(s in counts for s in reaction.net) and self._may_be_negative(rate.hazard):
+                result.append(r)
+        return np.array(result, dtype=np.int64)
+
+    def _may_be_negative(self, expression: Expression) -> bool:
+        """Tell whether an expression of the state subtracts, or calls what may be negative, with definitions opened."""
+        seen: set[str] = set()
+        roots = [expression]
+        while roots:
+            for node in postorder([roots.pop()]):
+                if isinstance(node, Symbol) and node.name in self.places.sums and node.name not in seen:
+                    seen.add(node.name)
+                    roots.append(self.places.definitions[node.name])
+                elif self.places.is_fixed(node):
+                    continue
+                elif isinstance(node, (Subtract, Negate)) or (isinstance(node, Call) and node.function == "log"):
+                    return True
+        return False
 
 
 def _as_number(condition: Expression, one: Number, zero: Number) -> Expression:
@@ -496,6 +568,8 @@ def compile_network(network: Network, outputs: Sequence[str]) -> CompiledNetwork
         for network_definition in network.all_definitions
         if network_definition.name in generator.places.sums
     )
+    triggers = [e.when for e in network.all_events if e.when is not None]
+    depends_on_time = depends_on_time or any("time" in network.depends_on(when) for when in triggers)
     return CompiledNetwork(
         functions=functions,
         structure=generator.structure(),

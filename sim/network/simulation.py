@@ -320,7 +320,7 @@ def simulate(
         outputs = [s.name for s in network.all_species] + [
             d.name for d in network.all_definitions if not d.expression.symbols <= fixed
         ]
-    known = {x.name for x in (*network.all_species, *network.all_definitions)}
+    known = {s.name for s in network.all_species} | {d.name for d in network.all_definitions}
     for name in outputs:
         if name not in known:
             raise NetworkError(

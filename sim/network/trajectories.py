@@ -52,7 +52,9 @@ class Trajectories:
             place = self.names.index(name)
         except ValueError:
             known = ", ".join(self.names[:8]) + (", ..." if len(self.names) > 8 else "")
-            raise InputError(f"output {name!r}: not saved; outputs are {known}; name it in outputs=") from None
+            raise InputError(
+                f"output {name!r}: not saved; outputs are {known}; name it in outputs="
+            ) from None
         result: FloatArray = self.values[:, :, place]
         return result
 
