@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from sim.kernels import random
-from sim.kernels._jit import jit
+from sim.kernels._jit import jit, jit_allocating
 
 WORD = (1 << 64) - 1
 
@@ -107,7 +107,7 @@ def test_no_key_gives_the_state_that_xoshiro_never_leaves(monkeypatch):
     assert state[:4].any()
 
 
-@jit
+@jit_allocating
 def first_uniforms(out, count):
     state = np.zeros(16, dtype=np.uint64)
     for patient in range(count):

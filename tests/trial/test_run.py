@@ -110,9 +110,10 @@ def test_days_saved_hold_visits_infusions_and_horizon_and_are_daily_at_first():
     days = running.save_days(scenario)
     assert (np.diff(days) > 0).all()
     assert {0.0, 28.0, 100.5, 364.0, 400.0} <= set(days)
-    assert set(np.arange(61.0)) <= set(days)
+    assert set(np.arange(36.0)) <= set(days)
     assert days[0] == -5.0
-    assert np.diff(days[days > 60]).max() <= 7.0
+    assert np.diff(days[days <= 60]).max() <= 2.0
+    assert np.diff(days).max() <= 14.0
 
 
 class TestQuantiles:
