@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -559,6 +560,23 @@ def compile_network(network: Network, outputs: Sequence[str]) -> CompiledNetwork
     -------
     CompiledNetwork
     """
+    content = (
+        network.all_species, network.all_parameters, network.all_definitions, network.all_reactions, network.all_events,
+        tuple(outputs),
+    )  # fmt: skip
+    known = _COMPILED.get(network)
+    if known is not None and known[0] == content:
+        return known[1]
+    compiled = _compile(network, outputs)
+    _COMPILED[network] = (content, compiled)
+    return compiled
+
+
+_COMPILED: WeakKeyDictionary[Network, tuple[Any, CompiledNetwork]] = WeakKeyDictionary()
+"""The last compilation of each living network, with what it was then: records are compared, since a network can grow."""
+
+
+def _compile(network: Network, outputs: Sequence[str]) -> CompiledNetwork:
     network.check()
     generator = Generator(network, outputs)
     source = generator.source()
