@@ -12,6 +12,8 @@ from sim.kernels.structure import CHANGE_BEGIN, CHANGES_COUNT, FACTOR, HAZARD
 
 TINY = 1e-200
 """Below this a value is flushed to zero: denormal arithmetic is a hundred times slower."""
+ROUNDING = 1e-9
+"""A rate that is negative by less, events in the unit of time, is zero but for rounding."""
 BISECTIONS = 50
 LOOKS = 4
 """A condition is looked at this many times in a step, so that a short visit above it is not missed."""

@@ -15,7 +15,7 @@ from numba import types
 
 from sim.kernels import events
 from sim.kernels._jit import jit, jit_as
-from sim.kernels.course import all_finite, any_nan, hold
+from sim.kernels.course import ROUNDING, all_finite, any_nan, hold
 from sim.kernels.random import STATE_WORDS, seed_stream, uniform
 from sim.kernels.rosenbrock import allocate
 from sim.kernels.samplers import exponential
@@ -39,7 +39,9 @@ def propensities(t, x, structure, hazards, work, rate):
     for r in range(reaction.shape[0]):
         rate[r] = work.values[reaction[r, HAZARD]] * x[reaction[r, FACTOR]]
         if rate[r] < 0.0:
-            return -1.0
+            if rate[r] < -ROUNDING:
+                return -1.0
+            rate[r] = 0.0
         total += rate[r]
     return total
 

@@ -64,6 +64,8 @@ class Structure(NamedTuple):
     turnover: IntegerArray
     conversions: IntegerArray
     arrivals: IntegerArray
+    signed: IntegerArray
+    in_triggers: IntegerArray
 
 
 _integer, _float = types.int64, types.float64
@@ -109,7 +111,9 @@ STRUCTURE_TYPE = types.NamedTuple(
         _integers,
         _integers,
         _integers,
-        _integers,  # roles, and reactions by role
+        _integers,
+        _integers,
+        _integers,  # roles, reactions by role, those that may run backwards, what triggers read
     ),
     Structure,
 )
