@@ -104,7 +104,7 @@ def _finite(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def partings(result: Result) -> list[str]:
-    """Return one sentence for each reported outcome that the simulation misses; or one that says there is none."""
+    """Return one sentence for each reported outcome that the simulation misses; without one, what lies apart all the same."""
     judged = [found for found in result.comparisons if found.inside is not None]
     if not judged:
         return []
@@ -117,7 +117,16 @@ def partings(result: Result) -> list[str]:
         if sizes
         else ""
     )
-    return [f"Nowhere: all {len(judged)} reported figures that can be judged lie inside.{weak}"]
+    first = f"Nowhere beyond the chance of so few patients: all {len(judged)} figures that can be judged lie inside.{weak}"
+    apart = [found for found in judged if _differs(found)]
+    apart.sort(key=lambda found: found.predictive.tail if found.predictive is not None else 1.0)
+    return [first, *(_parting(result, found) for found in apart)]
+
+
+def _differs(found: Comparison) -> bool:
+    """Tell whether a reported figure that chance allows still lies outside what the simulation knows of its own."""
+    value, simulated = found.reported_value, found.simulated
+    return found.predictive is not None and not simulated.lower <= value <= simulated.upper
 
 
 def figure_text(value: float, unit: str) -> str:
