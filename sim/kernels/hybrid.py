@@ -35,7 +35,17 @@ from numba import types
 from sim.kernels import events
 from sim.kernels._jit import jit, jit_allocating, jit_as
 from sim.kernels.branching import kendall_integrals, kendall_step, lineage_step
-from sim.kernels.course import TINY, all_finite, any_nan, crossing, hold, is_reached, negative_propensity
+from sim.kernels.course import (
+    ROUNDING,
+    TINY,
+    all_finite,
+    any_nan,
+    crossing,
+    hold,
+    is_reached,
+    negative_propensity,
+    state_within,
+)
 from sim.kernels.random import STATE_WORDS, seed_stream, uniform
 from sim.kernels.rosenbrock import (
     allocate,
@@ -69,7 +79,11 @@ from sim.kernels.structure import (
     FACTOR,
     FUNCTION_TYPES,
     HAZARD,
+    IN_HAZARDS,
+    IN_TRIGGERS,
+    ROLE,
     STRUCTURE_TYPE,
+    TIMED,
     FloatArray,
     IntegerArray,
 )
@@ -78,6 +92,14 @@ HYSTERESIS = 0.5
 """A continuous count becomes discrete below this share of the threshold."""
 RARE = 0.1
 """Reactions that bring fewer newcomers a step than this share one draw: a sum of Poisson numbers is one."""
+WIDE = 4.0
+"""Standard deviations within which a population is looked for when a trigger waits for it."""
+FINE = 1e-3
+"""A trigger need not be timed more finely than such a share of a large population."""
+MOST = 1e6
+"""Counted reactions at one moment beyond which a rate has exploded."""
+SINGLE = 1e-3
+"""Events of a step below which no second one is to be expected."""
 MISPLACED = 0.1
 """Largest share of a population that the splitting may send at the wrong moment in one step, in units of the tolerance."""
 
@@ -100,6 +122,8 @@ class Laws(NamedTuple):
     after: FloatArray
     arrivals: FloatArray
     tilt: FloatArray
+    flux: FloatArray
+    trend: FloatArray
 
 
 @jit_allocating
@@ -122,6 +146,8 @@ def allocate_laws(structure):
         np.zeros(n + 1),
         np.zeros(structure.arrivals.shape[0]),
         np.zeros(structure.arrivals.shape[0]),
+        np.zeros(n),
+        np.zeros(n),
     )
 
 
@@ -129,7 +155,7 @@ def allocate_laws(structure):
 def choose_modes(x, structure, threshold, work, laws, stream):
     """Decide which counts are discrete; make those whole, and mask the reactions that are counted event by event."""
     for s in range(structure.n_species):
-        if structure.species_role[s] == CONCENTRATION:
+        if structure.species[s, ROLE] == CONCENTRATION:
             continue
         limit = threshold if laws.discrete[s] == 1 else HYSTERESIS * threshold
         laws.discrete[s] = 1 if x[s] < limit else 0
@@ -154,7 +180,7 @@ def into_discrete(r, structure, laws):
 
 
 @jit
-def survey(x, structure, work, laws):
+def survey(x, depends_on_time, structure, work, laws):
     """Look at the present state (hazards in work.values).
 
     Returns
@@ -172,7 +198,7 @@ def survey(x, structure, work, laws):
         if laws.discrete[s] == 1:
             if x[s] > 0.0:
                 stochastic = True
-                if structure.species_role[s] == BRANCHING:
+                if structure.species[s, ROLE] == BRANCHING:
                     moving = True
         elif work.slope_here[s] != 0.0:
             moving = True
@@ -182,8 +208,11 @@ def survey(x, structure, work, laws):
         laws.leaving[reaction[r, FACTOR]] += work.values[reaction[r, HAZARD]]
     for r in structure.arrivals:
         s = reaction[r, FACTOR]
-        if x[s] > 0.0 and work.values[reaction[r, HAZARD]] > 0.0 and not stochastic:
-            if (s == structure.n_species or laws.discrete[s] == 0) and into_discrete(r, structure, laws):
+        if not stochastic and (s == structure.n_species or laws.discrete[s] == 0):
+            begins = moving or depends_on_time  # newcomers may come although there are none at this moment
+            if (begins or work.values[reaction[r, HAZARD]] * x[s] > 0.0) and into_discrete(
+                r, structure, laws
+            ):
                 stochastic = True
                 moving = True
     for r in structure.maskable:
@@ -239,8 +268,8 @@ def bounded_step(t, h, x, structure, hazards, tolerance, work, laws):
     felt = False
     for s in range(n):
         work.probe[s] = x[s]
-        if laws.discrete[s] == 1 and x[s] > 0.0 and structure.in_hazards[s] == 1:
-            if structure.species_role[s] == BRANCHING:
+        if laws.discrete[s] == 1 and x[s] > 0.0 and structure.species[s, IN_HAZARDS] == 1:
+            if structure.species[s, ROLE] == BRANCHING:
                 events_of_a_cell = laws.birth[s, 0] + laws.death[s, 0] + laws.leaving[s]
                 work.probe[s] += math.sqrt(events_of_a_cell * x[s] * h)
                 felt = True
@@ -249,16 +278,112 @@ def bounded_step(t, h, x, structure, hazards, tolerance, work, laws):
         worst = 0.0
         for r in range(reaction.shape[0]):
             s, q = reaction[r, FACTOR], reaction[r, HAZARD]
-            change = abs(laws.end[q] - laws.start[q]) * h
             role = structure.reaction_role[r]
             if role == BIRTH or role == DEATH or role == CONVERSION:
                 if laws.discrete[s] == 1 and x[s] > 0.0:
-                    worst = max(worst, change)
+                    worst = max(worst, abs(laws.end[q] - laws.start[q]) * h)
             elif work.mask[r] == 0.0 or (role == ARRIVAL and into_discrete(r, structure, laws)):
-                worst = max(worst, change * x[s] / (1.0 + laws.start[q] * x[s] * h))
+                expected = laws.start[q] * x[s] * h
+                worst = max(worst, abs(laws.end[q] * work.probe[s] * h - expected) / (1.0 + expected))
         if worst > tolerance:
             h *= (tolerance / worst) ** (2.0 / 3.0)
     return h
+
+
+@jit
+def expect_changes(x, structure, laws):
+    """Write the events per time of each discrete population into laws.flux, and its mean change per time into laws.trend."""
+    reaction = structure.reaction
+    for s in range(structure.n_species):
+        laws.trend[s] = (laws.birth[s, 0] - laws.death[s, 0] - laws.leaving[s]) * x[s]
+        laws.flux[s] = (laws.birth[s, 0] + laws.death[s, 0] + laws.leaving[s]) * x[s]
+    for r in structure.arrivals:
+        rate = laws.start[reaction[r, HAZARD]] * x[reaction[r, FACTOR]]
+        for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
+            amount = structure.change_amount[k]
+            if amount > 0.0:
+                laws.trend[structure.change_species[k]] += amount * rate
+                laws.flux[structure.change_species[k]] += amount * amount * rate
+
+
+@jit
+def flips(t, structure, conditions, work):
+    """Tell whether a trigger's condition differs in the state of work.probe from what it is at present."""
+    conditions(t, work.probe, work.p, work.a, work.condition)
+    for k in range(structure.event.shape[0]):
+        if structure.event[k, TIMED] == 0 and (work.condition[k] > 0.5) != (work.condition_before[k] > 0.5):
+            return True
+    return False
+
+
+@jit
+def watchful_step(t, h, x, structure, conditions, work, laws):
+    """Shorten h where chance could take a population across the threshold of a trigger and back unseen.
+
+    Triggers are looked at after each step. So the step becomes so short near a threshold that it holds one event at most.
+    """
+    waits = False
+    for s in range(structure.n_species):
+        if structure.species[s, IN_TRIGGERS] == 1 and laws.discrete[s] == 1:
+            waits = True
+    if not waits:
+        return h
+    expect_changes(x, structure, laws)
+    for _ in range(60):
+        coarse, flipped = False, False
+        for pattern in range(4):  # all up, all down, and the two that alternate
+            side = pattern < 2
+            up = pattern % 2 == 0
+            for s in range(structure.n_species):
+                work.probe[s] = x[s]
+                if structure.species[s, IN_TRIGGERS] == 0 or laws.discrete[s] == 0:
+                    continue
+                spread = WIDE * math.sqrt(max(laws.flux[s], 0.0) * h)
+                coarse = coarse or spread >= max(1.0, FINE * x[s])
+                drifted = laws.trend[s] * h
+                if up:
+                    work.probe[s] = math.floor(x[s] + max(drifted, 0.0) + spread)
+                else:
+                    work.probe[s] = max(math.ceil(x[s] + min(drifted, 0.0) - spread), 0.0)
+                if not side:
+                    up = not up
+            flipped = flipped or flips(t, structure, conditions, work)
+        if not (coarse and flipped):
+            return h
+        h *= 0.5
+    return h
+
+
+@jit
+def overshoots(t, h, structure, hazards, work, laws):
+    """Tell whether a draw put a population where a rate is negative, in a step of so many events that one by one might not have.
+
+    The new state stands in laws.after and laws.x_end. A negative rate after a single event is the network's own.
+    """
+    for s in range(structure.n_species):
+        work.probe[s] = laws.after[s] if laws.discrete[s] == 1 else laws.x_end[s]
+    hazards(t, work.probe, work.p, work.a, work.d, work.values)
+    if not negative_discrete(work.probe, structure, work, laws):
+        return False
+    expect_changes(work.x, structure, laws)
+    number = 0.0
+    for s in range(structure.n_species):
+        if laws.discrete[s] == 1:
+            number += laws.flux[s] * h
+    return number > SINGLE
+
+
+@jit
+def negative_discrete(x, structure, work, laws):
+    """Tell whether a reaction of discrete populations (hazards in work.values) has a negative rate."""
+    reaction = structure.reaction
+    for r in structure.signed:
+        s = reaction[r, FACTOR]
+        if work.values[reaction[r, HAZARD]] * x[s] < -ROUNDING:
+            for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
+                if laws.discrete[structure.change_species[k]] == 1:
+                    return True
+    return False
 
 
 @jit
@@ -288,6 +413,12 @@ def integral_of_parabola(a, b, c, theta):
     slope = -3.0 * a + 4.0 * b - c
     curvature = 2.0 * (a - 2.0 * b + c)
     return theta * (a + theta * (0.5 * slope + theta * curvature / 3.0))
+
+
+@jit
+def parabola(a, b, c, theta):
+    """Return the value at theta of the parabola through (0, a), (1/2, b), (1, c)."""
+    return a + theta * (-3.0 * a + 4.0 * b - c + 2.0 * theta * (a - 2.0 * b + c))
 
 
 @jit
@@ -333,24 +464,38 @@ def entry(structure, threshold, work, laws):
 
 @jit
 def gather(structure, values, place, laws):
-    """Sum birth and death hazards of the discrete populations at one of the three nodes."""
+    """Sum birth and death hazards of the discrete populations at one of the three nodes.
+
+    Between the states that are reached, where rates are not negative, a parabola may dip below zero: there it is zero.
+    """
     reaction = structure.reaction
     for s in range(structure.n_species):
         laws.birth[s, place] = 0.0
         laws.death[s, place] = 0.0
     for r in structure.turnover:
         table = laws.birth if structure.reaction_role[r] == BIRTH else laws.death
-        table[reaction[r, FACTOR], place] += values[reaction[r, HAZARD]]
+        table[reaction[r, FACTOR], place] += max(values[reaction[r, HAZARD]], 0.0)
 
 
 @jit
-def bend(dt, structure, laws, x):
-    """Return by how much interpolation by a straight line would miss the integrated hazards of a present cell."""
+def bend(dt, structure, laws, x, x_end):
+    """Return by how much interpolation by a straight line would miss the integrated hazards of a cell, or the newcomers."""
     worst = 0.0
     for s in range(structure.n_species):
-        if laws.discrete[s] == 1 and x[s] > 0.0 and structure.species_role[s] == BRANCHING:
+        if laws.discrete[s] == 1 and x[s] > 0.0 and structure.species[s, ROLE] == BRANCHING:
             for table in (laws.birth, laws.death):
                 worst = max(worst, abs(table[s, 1] - 0.5 * (table[s, 0] + table[s, 2])) * dt)
+    reaction = structure.reaction
+    for r in structure.arrivals:
+        s, q = reaction[r, FACTOR], reaction[r, HAZARD]
+        converts = structure.reaction_role[r] == CONVERSION
+        if converts and laws.discrete[s] == 1:
+            if x[s] > 0.0:
+                worst = max(worst, abs(laws.middle[q] - 0.5 * (laws.start[q] + laws.end[q])) * dt)
+        elif into_discrete(r, structure, laws):
+            a, b, c = laws.start[q] * x[s], laws.middle[q] * laws.x_middle[s], laws.end[q] * x_end[s]
+            mean = dt * (a + 4.0 * b + c) / 6.0
+            worst = max(worst, abs(b - 0.5 * (a + c)) * dt / (1.0 + max(mean, 0.0)))
     return worst
 
 
@@ -381,25 +526,42 @@ def convert(r, dt, at_end, structure, laws, population, stream):
 
 
 @jit
-def source_path(s, structure, laws):
-    """Return the reactant of a reaction at start, middle and end of the step: 1 without one."""
-    if s == structure.n_species:
-        return 1.0, 1.0, 1.0
-    if laws.discrete[s] == 0:
-        return max(laws.before[s], 0.0), max(laws.x_middle[s], 0.0), max(laws.x_end[s], 0.0)
-    a, c = laws.before[s], laws.after[s]
-    return a, math.sqrt(a * c) if a > 0.0 and c > 0.0 else 0.25 * (a + c), c
+def lever(rho):
+    """Integrate (1 - s) exp(-rho s) over 0 < s < 1.
+
+    A population that goes from n to m within a step is present, on average over its possible paths, for
+    ``n lever(rho) + m lever(-rho)`` of it, with rho the integral of death - birth: the mean is exact, for few cells too.
+    """
+    if abs(rho) < 1e-2:
+        return 0.5 - rho / 6.0 + rho * rho / 24.0 - rho**3 / 120.0
+    rho = min(max(rho, -700.0), 700.0)
+    return (math.expm1(-rho) + rho) / (rho * rho)
 
 
 @jit
-def arrival_rates(r, structure, laws):
-    """Return the rate of arrivals of reaction r to discrete populations at start, middle and end of the step."""
+def expected_arrivals(r, dt, structure, laws):
+    """Return the mean number of arrivals of reaction r to discrete populations in the step, and how fast their rate grows."""
     s, q = structure.reaction[r, FACTOR], structure.reaction[r, HAZARD]
     converts = structure.reaction_role[r] == CONVERSION
     if (converts and laws.discrete[s] == 1) or not into_discrete(r, structure, laws):
-        return 0.0, 0.0, 0.0
-    y0, y1, y2 = source_path(s, structure, laws)
-    return laws.start[q] * y0, laws.middle[q] * y1, laws.end[q] * y2
+        return 0.0, 0.0
+    a, b, c = laws.start[q], laws.middle[q], laws.end[q]
+    if s < structure.n_species and laws.discrete[s] == 1:
+        rho = laws.rho[s]
+        first, last = laws.before[s] * lever(rho), laws.after[s] * lever(-rho)
+        mean = 0.5 * dt * ((a + b) * first + (b + c) * last)
+        a, c = a * laws.before[s], c * laws.after[s]
+        if not (a > 0.0 and c > 0.0):
+            return mean, -rho / dt
+    else:
+        if s < structure.n_species:
+            a, b, c = (
+                a * max(laws.before[s], 0.0),
+                b * max(laws.x_middle[s], 0.0),
+                c * max(laws.x_end[s], 0.0),
+            )
+        mean = dt * (a + 4.0 * b + c) / 6.0
+    return mean, math.log(c / a) / dt if a > 0.0 and c > 0.0 else 0.0
 
 
 @jit
@@ -420,12 +582,10 @@ def draw_newcomers(dt, structure, laws, stream):
     rare = 0.0
     for m in range(structure.arrivals.shape[0]):
         r = structure.arrivals[m]
-        a, b, c = arrival_rates(r, structure, laws)
-        mean = dt * (a + 4.0 * b + c) / 6.0
+        mean, laws.tilt[m] = expected_arrivals(r, dt, structure, laws)
         laws.arrivals[m] = 0.0
         if not mean > 0.0:
             continue
-        laws.tilt[m] = math.log(c / a) / dt if a > 0.0 and c > 0.0 else 0.0
         if mean < RARE:
             laws.arrivals[m] = mean
             rare += mean
@@ -461,7 +621,7 @@ def draw(dt, structure, laws, stream):
         convert(r, dt, False, structure, laws, laws.before, stream)
     for s in range(structure.n_species):
         laws.after[s] = laws.before[s]
-        if laws.discrete[s] == 1 and laws.before[s] > 0.0 and structure.species_role[s] == BRANCHING:
+        if laws.discrete[s] == 1 and laws.before[s] > 0.0 and structure.species[s, ROLE] == BRANCHING:
             death_odds, birth_odds = kendall_integrals(
                 laws.birth[s, 0], laws.birth[s, 1], laws.birth[s, 2],
                 laws.death[s, 0], laws.death[s, 1], laws.death[s, 2], dt,
@@ -501,9 +661,9 @@ def negative_counted(structure, work):
     for r in structure.maskable:
         if work.mask[r] == 0.0:
             rate = work.values[reaction[r, HAZARD]] * work.x[reaction[r, FACTOR]]
-            if rate < 0.0:
+            if rate < -ROUNDING:
                 return True
-            if rate > 0.0:
+            if rate > ROUNDING:
                 for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
                     s = structure.change_species[k]
                     if structure.is_count[s] == 1 and work.x[s] + structure.change_amount[k] < 0.0:
@@ -561,8 +721,10 @@ def simulate_row(
         statistics[3] += 1
         if not all_finite(work.slope_here, n):
             return NON_FINITE
-        moving, stochastic, counted = survey(x, structure, work, laws)
-        if negative_counted(structure, work):
+        moving, stochastic, counted = survey(x, depends_on_time, structure, work, laws)
+        if counted == math.inf:
+            return NON_FINITE
+        if negative_counted(structure, work) or negative_discrete(x, structure, work, laws):
             return NEGATIVE_PROPENSITY
         for q in range(structure.n_hazards):
             laws.start[q] = work.values[q]
@@ -579,8 +741,6 @@ def simulate_row(
                 observe(t_save[saved], x, work.p, work.a, out[saved])
                 saved += 1
             if arrives < target:
-                if not arrives > t and wait > 0.0 and counted == math.inf:
-                    return NON_FINITE
                 t = arrives
                 need = exponential(stream)
                 fire_counted(t, structure, hazards, work, laws, stream)
@@ -602,15 +762,31 @@ def simulate_row(
         if negative_propensity(structure, work, min(h, target - t), relative, absolute):
             return NEGATIVE_PROPENSITY
         if stochastic:
-            bound = bounded_step(t, min(h, target - t, max_step), x, structure, hazards, tolerance, work, laws)
+            bound = bounded_step(
+                t, min(h, target - t, max_step), x, structure, hazards, tolerance, work, laws
+            )
+            if triggers:
+                bound = watchful_step(t, bound, x, structure, conditions, work, laws)
         else:
             bound = max_step
-        linearise(t, x, work.p, work.a, work.d, work.values, work.mask, structure, derivatives, work.jacobian, work.partial_time)
+        linearise(
+            t,
+            x,
+            work.p,
+            work.a,
+            work.d,
+            work.values,
+            work.mask,
+            structure,
+            derivatives,
+            work.jacobian,
+            work.partial_time,
+        )
         while True:
             limit = min(h, bound, max_step)
             whole = t + 1.0001 * limit >= target
             used = target - t if whole else limit
-            if used <= 4e-16 * max(abs(t), abs(target)):
+            if used <= 4e-16 * abs(t) or used <= 1e-300:
                 return STEP_TOO_SMALL
             step(t, used, structure, slopes, work)
             statistics[3] += 5
@@ -624,7 +800,7 @@ def simulate_row(
                 gather(structure, laws.start, 0, laws)
                 gather(structure, laws.middle, 1, laws)
                 gather(structure, laws.end, 2, laws)
-                if bend(used, structure, laws, x) > 2.0 * tolerance:
+                if bend(used, structure, laws, x, work.x_new) > 2.0 * tolerance:
                     accepted = False
                     factor = 0.5
             if accepted:
@@ -638,11 +814,12 @@ def simulate_row(
         for s in range(n):
             laws.x_end[s] = work.x_new[s]
         theta = min(1.0, entry(structure, threshold, work, laws))
-        fires, rate_middle, rate_end = False, 0.0, 0.0
+        fires, rate_middle, rate_end, need_before = False, 0.0, 0.0, need
         if any_masked(structure, work):
-            interpolate(0.5, structure, work, work.spare)
-            rate_middle = counted_rate(t + 0.5 * used, work.spare, structure, hazards, work, laws.middle)
-            rate_end = counted_rate(t + used, laws.x_end, structure, hazards, work, laws.end)
+            state_within(0.5, structure, work, laws.discrete, work.spare)
+            rate_middle = counted_rate(t + 0.5 * used, work.spare, structure, hazards, work, work.values)
+            state_within(1.0, structure, work, laws.discrete, work.spare)
+            rate_end = counted_rate(t + used, work.spare, structure, hazards, work, work.values)
             met = time_of_counted(counted * used, rate_middle * used, rate_end * used, need)
             if met < theta:
                 theta, fires = met, True
@@ -675,6 +852,14 @@ def simulate_row(
             for s in range(n):
                 laws.before[s] = x[s]
             draw(theta * used, structure, laws, stream)
+            if structure.signed.shape[0] > 0 and overshoots(
+                t_new, theta * used, structure, hazards, work, laws
+            ):
+                statistics[1] += 1
+                need, h = need_before, 0.5 * theta * used
+                if triggers:
+                    conditions(t, x, work.p, work.a, work.condition_before)
+                continue
         for s in range(n):
             if laws.discrete[s] == 1:
                 if stochastic:
@@ -687,8 +872,16 @@ def simulate_row(
             h = max(h, used * growth(error))
         t = t_new
         if fires:
-            fire_counted(t, structure, hazards, work, laws, stream)
-            statistics[2] += 1
+            # It was timed with discrete reactants as they stood at the start: what they have become thins it, or adds to it.
+            foreseen = parabola(counted, rate_middle, rate_end, theta)
+            number = (
+                counted_rate(t, x, structure, hazards, work, work.values) / foreseen
+                if foreseen > 0.0
+                else 1.0
+            )
+            for _ in range(int(round_randomly(stream, min(number, MOST)))):
+                fire_counted(t, structure, hazards, work, laws, stream)
+                statistics[2] += 1
             if statistics[2] >= max_events:
                 return EVENT_BUDGET
 

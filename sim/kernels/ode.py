@@ -96,7 +96,7 @@ def solve_row(
             h = min(h, max_step)
             whole = t + 1.0001 * h >= target
             used = target - t if whole else h
-            if used <= 4e-16 * max(abs(t), abs(target)):
+            if used <= 4e-16 * abs(t) or used <= 1e-300:
                 return STEP_TOO_SMALL
             step(t, used, structure, slopes, work)
             statistics[3] += 5

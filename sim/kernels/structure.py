@@ -26,12 +26,18 @@ TIMED, STOP, HAS_IF, EFFECT_BEGIN, EFFECT_END = range(5)
 SURVIVE, SET, ADD = range(3)
 # what a reaction does, for the hybrid kernel
 DRIFT_ONLY, BIRTH, DEATH, CONVERSION, ARRIVAL, EXACT = range(6)
-# what a species is, for the hybrid kernel
+# columns of Structure.species
+ROLE, IN_HAZARDS, IN_TRIGGERS = range(3)
+# what a species is, for the hybrid kernel: its role
 CONCENTRATION, BRANCHING, COUNTED = range(3)
 
 
 class Structure(NamedTuple):
-    """Tables of one network; shapes in the generator's docstring."""
+    """Tables of one network; shapes in the generator's docstring.
+
+    With two arrays more than these, kernels ran at a third of their speed: past some size the compiler keeps the tuple in memory.
+    What belongs together is therefore one table.
+    """
 
     n_species: int
     n_parameters: int
@@ -57,15 +63,13 @@ class Structure(NamedTuple):
     event: IntegerArray
     effect: IntegerArray
     is_count: IntegerArray
-    species_role: IntegerArray
+    species: IntegerArray
     reaction_role: IntegerArray
-    in_hazards: IntegerArray
     maskable: IntegerArray
     turnover: IntegerArray
     conversions: IntegerArray
     arrivals: IntegerArray
     signed: IntegerArray
-    in_triggers: IntegerArray
 
 
 _integer, _float = types.int64, types.float64
@@ -104,16 +108,14 @@ STRUCTURE_TYPE = types.NamedTuple(
         _integers,  # factorisation
         _table,
         _table,  # events
+        _integers,  # counts
+        _table,  # species
         _integers,
         _integers,
         _integers,
         _integers,
         _integers,
-        _integers,
-        _integers,
-        _integers,
-        _integers,
-        _integers,  # roles, reactions by role, those that may run backwards, what triggers read
+        _integers,  # reactions: roles, lists by role, those that may run backwards
     ),
     Structure,
 )

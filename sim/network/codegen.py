@@ -445,7 +445,12 @@ class Generator:
             events.append(
                 (int(event.at is not None), int(event.stop), int(event.if_ is not None), begin, len(effects))
             )
-        in_hazards = self._species_in_hazards()
+        species_table = zip(
+            (SPECIES_ROLES[role] for role in self.classification.species),
+            self._species_in_hazards(),
+            self._species_in_triggers(),
+            strict=True,
+        )
 
         def integers(rows: Sequence[Sequence[int]], width: int) -> Any:
             return np.array(rows, dtype=np.int64).reshape(len(rows), width)
@@ -475,17 +480,15 @@ class Generator:
             event=integers(events, 5),
             effect=integers(effects, 2),
             is_count=np.array([int(s.kind == "count") for s in network.all_species], dtype=np.int64),
-            species_role=np.array([SPECIES_ROLES[r] for r in self.classification.species], dtype=np.int64),
+            species=integers(list(species_table), 3),
             reaction_role=np.array(
                 [REACTION_ROLES[r] for r in self.classification.reactions], dtype=np.int64
             ),
-            in_hazards=in_hazards,
             maskable=self._reactions("exact"),
             turnover=self._reactions("birth", "death"),
             conversions=self._reactions("conversion"),
             arrivals=self._reactions("arrival", "conversion"),
             signed=self._signed_reactions(counts),
-            in_triggers=self._species_in_triggers(),
         )
 
     def _reactions(self, *roles: str) -> Any:
@@ -494,7 +497,7 @@ class Generator:
             [r for r, role in enumerate(self.classification.reactions) if role in roles], dtype=np.int64
         )
 
-    def _species_in_hazards(self) -> Any:
+    def _species_in_hazards(self) -> list[int]:
         """Return 1 for each species that a hazard, a count of arrivals or a counted reaction depends on."""
         names: set[str] = set()
         for expression in (*self.hazards, *(self.places.definitions[n] for n in self.places.sums)):
@@ -504,7 +507,7 @@ class Generator:
                 names.add(rate.reactant)
         return self._flags(names)
 
-    def _species_in_triggers(self) -> Any:
+    def _species_in_triggers(self) -> list[int]:
         """Return 1 for each species that the condition of a trigger depends on."""
         names: set[str] = set()
         for event in self.network.all_events:
@@ -512,8 +515,8 @@ class Generator:
                 names |= self.network.depends_on(event.when)
         return self._flags(names)
 
-    def _flags(self, names: set[str]) -> Any:
-        return np.array([int(s in names) for s in self.places.species], dtype=np.int64)
+    def _flags(self, names: set[str]) -> list[int]:
+        return [int(s in names) for s in self.places.species]
 
     def _signed_reactions(self, counts: set[str]) -> Any:
         """Return the places of the reactions of counts whose hazard has a sign that is not plain from its form."""
@@ -536,7 +539,9 @@ class Generator:
                     roots.append(self.places.definitions[node.name])
                 elif self.places.is_fixed(node):
                     continue
-                elif isinstance(node, (Subtract, Negate)) or (isinstance(node, Call) and node.function == "log"):
+                elif isinstance(node, (Subtract, Negate)) or (
+                    isinstance(node, Call) and node.function == "log"
+                ):
                     return True
         return False
 
