@@ -1,0 +1,113 @@
+"""The mean-field kernel: order, closed forms, stiffness, dense output, crossings."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.integrate import solve_ivp
+
+from sim.models.design import Design, ProductDesign
+from sim.models.leukaemia import build
+from sim.network.network import Network
+from sim.network.simulation import ODE, simulate
+
+
+def test_the_order_is_four_with_named_sums_and_time_in_a_rate() -> None:
+    net = Network("predator and prey")
+    net.species("X", 10.0, kind="concentration")
+    net.species("Y", 5.0, kind="concentration")
+    net.define("all", "X + 2*Y")
+    net.reaction("growth", "X -> 2 X", "1.1*X")
+    net.reaction("prey", "X + Y -> 2 Y", "0.4*X*Y*(1 + 0.1*all/(5 + all))")
+    net.reaction("death", "Y -> 0", "(0.4 + 0.1*exp(-time))*Y")
+    reference = simulate(net, [0, 10], ODE(rtol=1e-11, atol=1e-11))["X"][0, -1]
+    errors = [
+        abs(simulate(net, [0, 10], ODE(rtol=0.5, atol=1e3, max_step=h))["X"][0, -1] - reference)
+        for h in (0.1, 0.05, 0.025)
+    ]
+    orders = np.log2(np.array(errors[:-1]) / errors[1:])
+    assert np.all(np.abs(orders - 4) < 0.3), orders
+
+
+@pytest.mark.parametrize("rtol", [1e-4, 1e-6, 1e-8])
+def test_closed_forms_are_met_to_the_tolerance(rtol: float) -> None:
+    net = Network("closed forms")
+    for name, start in {"L": 1.0, "G": 1.0, "A": 1.0, "B": 0.0}.items():
+        net.species(name, start, kind="concentration")
+    net.reaction("logistic", "0 -> L", "0.5*L*(1 - L/100)")
+    net.reaction("gompertz", "0 -> G", "-0.3*G*log(G/50)")
+    net.reaction("decay", "A -> B", "0.7*A")
+    net.reaction("clearance", "B -> 0", "0.2*B")
+    t = np.linspace(0, 30, 61)
+    out = simulate(net, t, ODE(rtol=rtol, atol=rtol * 1e-3))
+    exact = {
+        "L": 100 / (1 + 99 * np.exp(-0.5 * t)),
+        "G": 50 * np.exp(np.log(1 / 50) * np.exp(-0.3 * t)),
+        "A": np.exp(-0.7 * t),
+        "B": 0.7 / 0.5 * (np.exp(-0.2 * t) - np.exp(-0.7 * t)),
+    }
+    for name, values in exact.items():
+        np.testing.assert_allclose(out[name][0], values, rtol=50 * rtol, atol=50 * rtol)
+
+
+def test_robertsons_stiff_kinetics_to_1e11() -> None:
+    net = Network("ROBER")
+    for name, start in {"A": 1.0, "B": 0.0, "C": 0.0}.items():
+        net.species(name, start, kind="concentration")
+    net.reaction("slow", "A -> B", "0.04*A")
+    net.reaction("fast", "2 B -> B + C", "3e7*B*B")
+    net.reaction("medium", "B + C -> A + C", "1e4*B*C")
+    out = simulate(net, [0, 1e11], ODE(rtol=1e-6, atol=1e-14))
+    # Hairer and Wanner, Solving ODEs II, reference solution at 1e11
+    exact = {"A": 0.2083340149701255e-7, "B": 0.8333360770334713e-13, "C": 0.9999999791665050}
+    for name, value in exact.items():
+        assert out[name][0, -1] == pytest.approx(value, rel=10**-4.5)
+
+
+def test_a_crossing_is_located_in_time() -> None:
+    net = Network("crossing")
+    net.species("X", 100.0, kind="concentration")
+    net.reaction("decay", "X -> 0", "0.1*X")
+    net.event("low", when="X < 20", set={"X": 50})
+    out = simulate(net, [0, 100], ODE(rtol=1e-9))
+    assert out.fired["low"][0] == pytest.approx(10 * np.log(5), abs=1e-6)
+
+
+def test_saves_do_not_change_the_course() -> None:
+    net = Network("saves")
+    net.species("X", 1.0, kind="concentration")
+    net.reaction("growth", "X -> 2 X", "X*sin_free")
+    net.parameter("sin_free", 0.3)
+    few, many = simulate(net, [0, 10]), simulate(net, np.linspace(0, 10, 1001))
+    assert few["X"][0, -1] == many["X"][0, -1]
+
+
+def test_the_leukaemia_model_agrees_with_scipy() -> None:
+    """Twenty random parameter sets over sixty days, against LSODA of the network's own drift at 1e-9."""
+    net = build(Design(products=(ProductDesign("cd19", ("cd19",)),)))
+    drift = net.drift()
+    names = [s.name for s in net.all_species]
+    random = np.random.default_rng(1)
+    from sim.network.expression import evaluate
+
+    definitions = {d.name: d.expression for d in net.definition_order()}
+    start = {"marrow_two_level1": 3e11, "b_cells": 1e10, "host_lymphocytes": 2e10, "memory_cd19": 5e5,
+             "blood_effectors_cd19": 2e6, "il7_15": 4.0, "normal_marrow_fraction": 0.3}  # fmt: skip
+    start = {name: value for name, value in start.items() if name in names}
+    x0 = np.array([start.get(s.name, s.initial) for s in net.all_species])
+    for _ in range(3):
+        p = {q.name: q.value for q in net.all_parameters}
+        for name in ("killing_rate", "death_rate", "exhaustion_rate", "memory_formation_rate"):
+            if name in p:
+                p[name] *= float(np.exp(0.3 * random.standard_normal()))
+
+        def slope(t: float, x: np.ndarray, p: dict[str, float] = p) -> np.ndarray:
+            values = {**p, **dict(zip(names, x, strict=True)), "time": t}
+            for name, expression in definitions.items():
+                values[name] = evaluate(expression, values)
+            return np.array([evaluate(drift[name], values) for name in names])
+
+        reference = solve_ivp(slope, (0, 20), x0, "LSODA", t_eval=[5, 10, 20], rtol=1e-8, atol=1e-3).y
+        out = simulate(net, [0, 5, 10, 20], ODE(rtol=1e-8, atol=1e-6), parameters=p, initial=start)
+        for i, name in enumerate(names):
+            np.testing.assert_allclose(out[name][0, 1:], reference[i], rtol=2e-4, atol=2.0, err_msg=name)
