@@ -20,6 +20,18 @@ LOOKS = 4
 
 
 @jit
+def minimum(a, b):
+    """Return the smaller number, NaN when one is not a number: what compares false must not hide it."""
+    return a if a < b or a != a else b
+
+
+@jit
+def maximum(a, b):
+    """Return the larger number, NaN when one is not a number."""
+    return a if a > b or a != a else b
+
+
+@jit
 def is_reached(t, target):
     """Tell whether nothing but rounding lies between t and the target."""
     return target - t <= 1e-13 * max(1.0, abs(t), abs(target))

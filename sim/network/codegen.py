@@ -59,6 +59,7 @@ HEADER = '''"""Generated from a reaction network; places in arrays, no names. Do
 import numpy as math  # the same functions; with the compiler off they give inf and NaN where Python's would raise
 
 from sim.kernels._jit import jit_as
+from sim.kernels.course import maximum, minimum
 from sim.kernels.structure import DERIVATIVES, EFFECTS, HAZARDS, OBSERVE, SLOPES, STATIC
 '''
 
@@ -128,13 +129,24 @@ def write_program(
         if target is not None:
             lines.append(f"{target} = {text[node]}")
             continue
-        source = node_source(node, [text[child] for child in node.children])
+        source = _source(node, [text[child] for child in node.children])
         if isinstance(node, Compare) or (users[node] == 1 and len(source) <= INLINE_LENGTH):
             text[node] = source
         else:
             text[node] = f"v{len(lines)}"
             lines.append(f"{text[node]} = {source}")
     return lines
+
+
+def _source(node: Expression, operands: list[str]) -> str:
+    """Return the source of a node; least and greatest of numbers are NaN when one of them is, as in `evaluate`."""
+    if isinstance(node, Call) and node.function in ("min", "max"):
+        name = "minimum" if node.function == "min" else "maximum"
+        source = operands[0]
+        for operand in operands[1:]:
+            source = f"{name}({source}, {operand})"
+        return source
+    return node_source(node, operands)
 
 
 @dataclass(frozen=True)

@@ -104,16 +104,32 @@ KERNELS: dict[str, type[ODE] | type[Hybrid] | type[SSA]] = {"ode": ODE, "hybrid"
 Progress = Callable[[int, int], None]
 
 
-def _kernel(choice: str | Kernel) -> Kernel:
+def _kernel(choice: object) -> Kernel:
     if isinstance(choice, (ODE, Hybrid, SSA)):
+        _check_options(choice)
         return choice
-    if choice not in KERNELS:
+    if not isinstance(choice, str) or choice not in KERNELS:
         raise InputError(f"kernel: {choice!r}; must be one of {', '.join(KERNELS)}; choose one of these")
     return KERNELS[choice]()
 
 
+def _check_options(kernel: Kernel) -> None:
+    """Refuse options with which no row could finish."""
+    for name in ("max_steps", "max_events"):
+        if hasattr(kernel, name):
+            _whole(getattr(kernel, name), name, 1)
+    for name, least in (("rtol", 0.0), ("max_step", 0.0), ("tolerance", 0.0), ("threshold", -1.0)):
+        value = getattr(kernel, name, 1.0)
+        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not value > least:
+            rule = "must be a number above 0" if least == 0.0 else "must be a number of at least 0"
+            raise InputError(f"{name}: {value!r}; {rule}; correct it")
+
+
 def _times(t: Any) -> FloatArray:
-    times = np.ascontiguousarray(np.asarray(t, dtype=np.float64))
+    try:
+        times = np.ascontiguousarray(np.asarray(t, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise InputError(f"t: {t!r}; must be a sequence of numbers; correct it") from None
     if times.ndim != 1 or len(times) == 0:
         raise InputError(f"t: shape {times.shape}; must be a sequence of times; give at least one")
     if not np.all(np.isfinite(times)) or np.any(np.diff(times) <= 0):
@@ -157,6 +173,16 @@ def _batch(
     return result, length
 
 
+def _identities(patients: npt.ArrayLike) -> IntArray:
+    """Return the numbers of the patients."""
+    numbers = np.asarray(patients)
+    if numbers.ndim != 1 or (numbers.size and numbers.dtype.kind not in "iu"):
+        raise InputError(
+            f"patients: {numbers.dtype} of shape {numbers.shape}; must be a list of whole numbers"
+        )
+    return np.ascontiguousarray(numbers, dtype=np.int64)
+
+
 def _filled(defaults: FloatArray, given: dict[int, FloatArray], length: int) -> FloatArray:
     table = np.tile(defaults, (length, 1))
     for place, values in given.items():
@@ -187,6 +213,12 @@ def _check_ssa(network: Network, compiled: CompiledNetwork) -> None:
         if species.kind == "concentration":
             raise NetworkError(
                 f"species {species.name!r}: a concentration; kernel ssa counts every species; use kernel hybrid"
+            )
+    for event in network.all_events:
+        if event.when is not None and "time" in network.depends_on(event.when):
+            raise NetworkError(
+                f"event {event.name!r}: its condition depends on time; kernel ssa looks at conditions after each"
+                " reaction; give at=, or use kernel hybrid"
             )
     if compiled.depends_on_time:
         for reaction, rate in zip(network.all_reactions, compiled.classification.rates, strict=True):
@@ -315,6 +347,8 @@ def simulate(
     if seed >= 2**64:
         raise InputError(f"seed: {seed}; must be below 2**64; choose a smaller one")
     network.check()
+    if isinstance(outputs, str):
+        outputs = (outputs,)
     if outputs is None:
         fixed = {p.name for p in network.all_parameters}
         outputs = [s.name for s in network.all_species] + [
@@ -334,7 +368,7 @@ def simulate(
     given_p, length_p = _batch(compiled.parameters, parameters, "parameter")
     given_x, length_x = _batch(compiled.species, initial, "initial")
     lengths = {x for x in (length_p, length_x) if x is not None}
-    given_patients = None if patients is None else np.ascontiguousarray(np.asarray(patients), dtype=np.int64)
+    given_patients = None if patients is None else _identities(patients)
     if given_patients is not None:
         lengths.add(len(given_patients))
     if len(lengths) > 1:
