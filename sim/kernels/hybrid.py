@@ -34,7 +34,7 @@ from numba import types
 
 from sim.kernels import events
 from sim.kernels._jit import jit, jit_allocating, jit_as
-from sim.kernels.branching import kendall_integrals, kendall_step, lineage_step
+from sim.kernels.branching import kendall_integrals, kendall_step, lineages
 from sim.kernels.course import (
     ROUNDING,
     TINY,
@@ -75,7 +75,6 @@ from sim.kernels.structure import (
     CONCENTRATION,
     CONVERSION,
     DEATH,
-    EXACT,
     FACTOR,
     FUNCTION_TYPES,
     HAZARD,
@@ -570,7 +569,7 @@ def add_newcomers(r, number, tilt, dt, structure, laws, stream):
     for k in range(structure.reaction[r, CHANGE_BEGIN], structure.reaction[r, CHANGE_END]):
         j, amount = structure.change_species[k], structure.change_amount[k]
         if amount > 0.0 and laws.discrete[j] == 1:
-            laws.after[j] += lineage_step(
+            laws.after[j] += lineages(
                 stream, number * amount, tilt, laws.birth[j, 0], laws.birth[j, 1], laws.birth[j, 2],
                 laws.death[j, 0], laws.death[j, 1], laws.death[j, 2], dt,
             )  # fmt: skip

@@ -88,7 +88,19 @@ def solve_row(
             restart = False
         if negative_propensity(structure, work, min(h, target - t), relative, absolute):
             return NEGATIVE_PROPENSITY
-        linearise(t, x, work.p, work.a, work.d, work.values, work.mask, structure, derivatives, work.jacobian, work.partial_time)
+        linearise(
+            t,
+            x,
+            work.p,
+            work.a,
+            work.d,
+            work.values,
+            work.mask,
+            structure,
+            derivatives,
+            work.jacobian,
+            work.partial_time,
+        )
         while True:
             if steps >= max_steps:
                 return MAX_STEPS

@@ -46,7 +46,9 @@ def kimmel() -> Network:
 def test_extinction_of_kimmels_tumour_is_exact_whatever_step_and_threshold(options: dict[str, float]) -> None:
     """10,000 runs a birth rate, four binomial standard errors: 0.02 is seen at the middle one; 30 comparisons, 0.2 % false alarms."""
     rates = np.array(list(KIMMEL_EXTINCTION))
-    out = simulate(kimmel(), [0, 400], Hybrid(**options), n=10_000, seed=1, parameters={"rB": rates}, outputs=["B"])
+    out = simulate(
+        kimmel(), [0, 400], Hybrid(**options), n=10_000, seed=1, parameters={"rB": rates}, outputs=["B"]
+    )
     assert out.ok.all()
     extinct = (out["B"][:, -1] == 0).reshape(len(rates), -1).mean(axis=1)
     exact = np.array(list(KIMMEL_EXTINCTION.values()))
@@ -74,7 +76,9 @@ def switching(birth: float, death_a: float, death_b: float, to_b: float, to_a: f
     return net
 
 
-def exact_switching(b: float, da: float, db: float, ab: float, ba: float, t: float) -> tuple[float, np.ndarray]:
+def exact_switching(
+    b: float, da: float, db: float, ab: float, ba: float, t: float
+) -> tuple[float, np.ndarray]:
     """Extinction from one A cell by the backward equations, and the mean numbers by the matrix exponential."""
 
     def backward(_: float, q: np.ndarray) -> list[float]:

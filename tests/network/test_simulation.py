@@ -64,7 +64,12 @@ def test_the_variance_is_that_of_a_birth_death_process(kernel: str) -> None:
 def test_a_batch_is_row_major_with_replicates_inside(kernel: str) -> None:
     births = np.array([0.0, 0.1, 0.3])
     out = simulate(
-        birth_death(), t=[0, 10], kernel=kernel, n=2, parameters={"birth": births}, initial={"X": [50, 60, 70]}
+        birth_death(),
+        t=[0, 10],
+        kernel=kernel,
+        n=2,
+        parameters={"birth": births},
+        initial={"X": [50, 60, 70]},
     )
     assert len(out) == 6
     np.testing.assert_array_equal(out["X"][:, 0], [50, 50, 60, 60, 70, 70])
@@ -143,7 +148,26 @@ def test_survival_of_counts_is_binomial(kernel: str) -> None:
 
 
 def test_only_time_is_reserved() -> None:
-    names = ("inf", "t", "e", "E", "S", "N", "I", "pi", "in", "x", "p", "a", "d", "h", "y", "values", "math", "exp")
+    names = (
+        "inf",
+        "t",
+        "e",
+        "E",
+        "S",
+        "N",
+        "I",
+        "pi",
+        "in",
+        "x",
+        "p",
+        "a",
+        "d",
+        "h",
+        "y",
+        "values",
+        "math",
+        "exp",
+    )
     net = Network("names")
     for name in names:
         net.species(name, 1.0)
@@ -198,7 +222,11 @@ def test_numbers_never_raise(kernel: str, rate: str, initial: dict[str, float]) 
     net.species("X", 100)
     net.parameter("k", 1.0)
     net.reaction("grow", "X -> 2 X", rate)
-    options = {"ode": ODE(), "ssa": SSA(max_events=10_000), "hybrid": Hybrid(max_events=10_000, max_steps=10_000)}
+    options = {
+        "ode": ODE(),
+        "ssa": SSA(max_events=10_000),
+        "hybrid": Hybrid(max_events=10_000, max_steps=10_000),
+    }
     parameters = {"k": np.array([np.nan])} if rate == "k*X" else None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
