@@ -16,8 +16,6 @@ from sim.network.expression import Expression, divide_out, substitute
 if TYPE_CHECKING:
     from sim.network.network import Network, Reaction
 
-DEEPEST_SUBSTITUTION = 20
-
 
 @dataclass(frozen=True)
 class Rate:
@@ -61,7 +59,7 @@ def quotient(rate: Expression, name: str, definitions: dict[str, Expression]) ->
     -------
     Expression or None
     """
-    for _ in range(DEEPEST_SUBSTITUTION):
+    while True:  # definitions have no circle: at last none is left
         result = divide_out(rate, name)
         if result is not None:
             return result
@@ -69,7 +67,6 @@ def quotient(rate: Expression, name: str, definitions: dict[str, Expression]) ->
         if not inside:
             return None
         rate = substitute(rate, inside)
-    return None
 
 
 def _split(
