@@ -1,0 +1,223 @@
+"""The hybrid kernel where a handful of cells decides, and chance acts within a step: daughters, counted reactions, triggers.
+
+Every law is exact or that of the exact method. Statistical tests: n in each; 25 p-values, each bound 1e-6/25 = 4e-8; seed 1.
+With 10,000 runs a mean off by 6 standard errors is seen with probability 0.7, off by 7 with 0.95.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from sim.errors import NumericalWarning
+from sim.network.network import Network
+from sim.network.simulation import Hybrid, Kernel, simulate
+from tests.kernels.laws import Law, distribution_p, negative_binomial_law, poisson_law, total_p
+
+FALSE_ALARM = 4e-8
+
+
+def dying_parent(*, counted: bool, rate: float = 0.1) -> Network:
+    """One parent that dies at 0.1 and has daughters at `rate`: their number is geometric."""
+    net = Network("dying parent")
+    net.species("X", 1)
+    net.species("Y", 0)
+    net.reaction("death", "X -> 0", "0.1*X")
+    net.reaction("daughter", "X -> X + Y", f"{rate}*X")
+    if counted:  # a form that makes Y be counted event by event, at no measurable rate
+        net.reaction("pairs", "2 Y -> 0", "1e-9*Y*(Y - 1)")
+    return net
+
+
+@pytest.mark.parametrize("kernel", [Hybrid(), Hybrid(max_step=0.5)], ids=["long steps", "short steps"])
+@pytest.mark.parametrize("counted", [False, True])
+def test_the_daughters_of_a_dying_parent_are_geometric(counted: bool, kernel: Kernel) -> None:
+    n = 10_000
+    y = simulate(dying_parent(counted=counted), [0, 150], kernel, n=n, seed=1)["Y"][:, -1]
+    law = negative_binomial_law(1, 1.0, n)
+    assert total_p(y, law) > FALSE_ALARM
+    assert distribution_p(y, law) > FALSE_ALARM
+    wrong = negative_binomial_law(1, 1.15, n)
+    assert min(total_p(y, wrong), distribution_p(y, wrong)) < FALSE_ALARM, "15 % more must fail"
+
+
+def test_many_daughters_of_a_parent_are_geometric_too() -> None:
+    """Ten in the mean: the parent's own life decides, not the Poisson number along a mean path."""
+    n = 10_000
+    y = simulate(dying_parent(counted=False, rate=1.0), [0, 150], "hybrid", n=n, seed=1)["Y"][:, -1]
+    assert total_p(y, negative_binomial_law(1, 10.0, n)) > FALSE_ALARM
+    assert abs(y.var() / 110 - 1) < 5.4 * np.sqrt(8 / n)
+    assert y.var() > 5 * 10, "the variance of a Poisson number must fail"
+
+
+def extinction_time(b: float, d: float) -> stats.rv_continuous:
+    class Time(stats.rv_continuous):
+        def _cdf(self, t: np.ndarray) -> np.ndarray:
+            decay = np.exp(-(d - b) * t)
+            return d * (1 - decay) / (d - b * decay)
+
+    return Time(a=0)
+
+
+def line() -> Network:
+    net = Network("line")
+    net.species("X", 1)
+    net.reaction("division", "X -> 2 X", "0.1*X")
+    net.reaction("death", "X -> 0", "0.3*X")
+    net.event("extinct", when="X < 1", stop=True)
+    return net
+
+
+@pytest.mark.parametrize("kernel", ["ssa", "hybrid"])
+def test_a_trigger_on_a_count_is_timed_within_a_save_interval(kernel: str) -> None:
+    """Time of the death of the last cell: Kendall's law, by Kolmogorov-Smirnov; the only save is at the end.
+
+    n = 5,000: distributions 0.042 apart are told apart; those of the control are 0.086 apart, power above 1 - 1e-10.
+    """
+    times = simulate(line(), [0, 500], kernel, n=5_000, seed=1).fired["extinct"]
+    assert not np.isnan(times).any()
+    assert stats.kstest(times, extinction_time(0.1, 0.3).cdf).pvalue > FALSE_ALARM
+    assert stats.kstest(times, extinction_time(0.1, 0.24).cdf).pvalue < FALSE_ALARM, "20 % less must fail"
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        "ssa",
+        pytest.param(
+            "hybrid",
+            marks=pytest.mark.xfail(
+                reason="a trigger on a discrete count fires at the ends of steps, late by half of one"
+            ),
+        ),
+    ],
+)
+def test_a_trigger_on_a_count_is_not_timed_by_the_grid_of_steps(kernel: str) -> None:
+    """n = 20,000: distributions 0.021 apart are told apart; those of the control are 0.040 apart, power above 1 - 1e-8."""
+    times = simulate(line(), [0, 500], kernel, n=20_000, seed=1).fired["extinct"]
+    assert stats.kstest(times, extinction_time(0.1, 0.27).cdf).pvalue < FALSE_ALARM, "10 % less must fail"
+    assert stats.kstest(times, extinction_time(0.1, 0.3).cdf).pvalue > FALSE_ALARM
+    assert len(np.unique(times)) == len(times)
+
+
+def rescued() -> Network:
+    net = Network("rescue")
+    net.species("X", 20)
+    net.species("rescues", 0)
+    net.reaction("division", "X -> 2 X", "0.1*X")
+    net.reaction("death", "X -> 0", "0.2*X")
+    net.event("rescue", when="X < 5", add={"X": 20, "rescues": 1})
+    return net
+
+
+@pytest.mark.parametrize("saves", [[0, 50], list(range(51))], ids=["two saves", "daily"])
+def test_how_often_a_trigger_fires_does_not_depend_on_the_saves(saves: list[float]) -> None:
+    n = 4_000
+    exact = simulate(rescued(), saves, "ssa", n=n, seed=1)["rescues"][:, -1]
+    found = simulate(rescued(), saves, "hybrid", n=n, seed=1)["rescues"][:, -1]
+    error = np.sqrt((exact.var() + found.var()) / n)
+    assert abs(exact.mean() - found.mean()) < 5.5 * error
+    assert exact.mean() > 2.5
+
+
+def test_newcomers_of_a_source_that_opens_within_a_step_are_not_lost() -> None:
+    net = Network("late")
+    net.species("X", 0)
+    net.reaction("arrival", "0 -> X", "where(time > 10, 1, 0)")
+    x = simulate(net, [0, 20], "hybrid", n=4_000, seed=1)["X"][:, -1]
+    assert distribution_p(x, poisson_law(10, 4_000)) > FALSE_ALARM
+    assert distribution_p(x, poisson_law(9, 4_000)) < FALSE_ALARM
+
+
+def test_newcomers_from_a_concentration_that_rises_from_nothing() -> None:
+    """D comes from C by a linear chain: the mean number of cells is the integral of D."""
+    net = Network("chain")
+    net.species("C", 1.0, kind="concentration")
+    net.species("D", 0.0, kind="concentration")
+    net.species("X", 0)
+    net.reaction("feed", "C -> D", "0.3*C")
+    net.reaction("arrival", "0 -> X", "10*D")
+    mean = 10 * (5 - (1 - np.exp(-1.5)) / 0.3)
+    x = simulate(net, [0, 5], "hybrid", n=4_000, seed=1)["X"][:, -1]
+    assert distribution_p(x, poisson_law(mean, 4_000)) > FALSE_ALARM
+
+
+@pytest.mark.parametrize("amount", [1, 2, 3])
+def test_groups_arrive_whole(amount: int) -> None:
+    net = Network("groups")
+    net.species("X", 0)
+    net.reaction("arrival", "0 -> X" if amount == 1 else f"0 -> {amount} X", "0.7")
+    x = simulate(net, [0, 4], "hybrid", n=4_000, seed=1)["X"][:, -1]
+    assert np.all(x % amount == 0)
+    assert distribution_p(x / amount, poisson_law(2.8, 4_000)) > FALSE_ALARM
+
+
+def logistic(capacity: float = 20) -> Network:
+    net = Network("logistic")
+    net.species("X", 5)
+    net.parameter("K", capacity)
+    net.reaction("division", "X -> 2 X", "X*(1 - X/K)")
+    net.reaction("death", "X -> 0", "0.1*X")
+    return net
+
+
+def test_a_rate_that_the_exact_method_never_meets_negative_fails_no_row() -> None:
+    """X stays at or below K = 20 event by event; a leap may not pass it. The law converges with the tolerance."""
+    n = 4_000
+    exact = simulate(logistic(), [0, 10], "ssa", n=n, seed=1)["X"][:, -1]
+    for tolerance, bound in ((0.02, 0.02), (0.002, 0.006)):
+        out = simulate(logistic(), [0, 10], Hybrid(tolerance=tolerance), n=n, seed=1)
+        assert out.ok.all()
+        assert out["X"].max() <= 20
+        assert abs(out["X"][:, -1].mean() / exact.mean() - 1) < bound
+    assert np.abs(out["X"][:, -1].var() / exact.var() - 1) < 0.15
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        "ssa",
+        pytest.param(
+            "hybrid",
+            marks=pytest.mark.xfail(
+                reason="a draw that meets a negative rate is drawn again until it does not: a clamp, and no status"
+            ),
+        ),
+    ],
+)
+def test_a_rate_that_a_single_event_makes_negative_is_a_status(kernel: str) -> None:
+    """From 19 cells one division leads to 20, where the division rate is -0.5: the fault is the network's, in every kernel."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NumericalWarning)
+        out = simulate(logistic(capacity=19.5), [0, 50], kernel, n=50, seed=1)
+    assert np.mean(out.status_names == "negative_propensity") > 0.9
+    assert np.isnan(out["X"][~out.ok, -1]).all()
+
+
+def test_a_move_between_classes_within_a_counted_network_keeps_the_total() -> None:
+    net = Network("closed")
+    for name, start in {"A": 30, "B": 0, "C": 0}.items():
+        net.species(name, start)
+    net.reaction("forth", "A -> B", "0.4*A")
+    net.reaction("back", "B -> A", "0.2*B")
+    net.reaction("pair", "2 B -> 2 C", "0.01*B*(B - 1)")
+    net.define("total", "A + B + C")
+    out = simulate(net, np.linspace(0, 5, 6), "hybrid", n=500, seed=1)
+    np.testing.assert_array_equal(out["total"], 30)
+
+
+def test_conversion_into_two_doubles() -> None:
+    """Activation M -> 2 E: 100 memory cells leave 2 Binomial(100, 1 - exp(-rate t)) effectors."""
+    net = Network("activation")
+    net.species("M", 100)
+    net.species("E", 0)
+    net.reaction("activation", "M -> 2 E", "0.05*M")
+    out = simulate(net, [0, 10], "hybrid", n=4_000, seed=1)
+    np.testing.assert_array_equal(out["E"][:, -1], 2 * (100 - out["M"][:, -1]))
+    p = np.exp(-0.5)
+    law = Law(stats.binom(100, p), stats.binom(400_000, p))
+    assert total_p(out["M"][:, -1], law) > FALSE_ALARM
+    assert distribution_p(out["M"][:, -1], law) > FALSE_ALARM
