@@ -49,8 +49,9 @@ class Judged:
         Of those re-infused without being in remission, 1 where an examination 21 days or more after it, within the
         time of response, found remission.
     b_cell_aplasia : ndarray of bool
+        Two consecutive planned visits below the threshold.
     b_cell_recovery_day : ndarray
-        First of two consecutive planned visits above the threshold, after one below it.
+        First of two consecutive planned visits at or above the threshold, after such an aplasia.
     last_day : ndarray
         Last examination.
     """
@@ -242,7 +243,10 @@ def _b_cells(seen: Observations, criteria: Criteria) -> tuple[Bools, Floats]:
         return np.zeros(len(seen.day), dtype=np.bool_), np.full(len(seen.day), np.nan)
     day, observed = seen.day[:, used], seen.observed[:, used]
     enough = observed & (seen.b_cells[:, used] >= criteria.b_cell_aplasia)
-    aplastic = np.logical_or.accumulate(observed & ~enough, axis=1)
+    lacking = observed & ~enough
+    # One visit may be chance: both aplasia and recovery take two in a row.
+    aplastic = np.zeros_like(enough)
+    aplastic[:, 1:] = np.logical_or.accumulate(lacking[:, :-1] & lacking[:, 1:], axis=1)
     twice = np.zeros_like(enough)
     twice[:, :-1] = enough[:, :-1] & enough[:, 1:] & aplastic[:, :-1]
     return aplastic[:, -1], _pick(day, _first_true(twice), fill=np.nan)

@@ -338,10 +338,18 @@ class TestOtherMeasures:
             ),
             pytest.param(((START, 0.5), (0, 0.0), (300, 0.2)), 1, NAN, id="seen once at the end"),
             pytest.param(((START, 0.5),), 0, NAN, id="never without B cells"),
-            pytest.param(((START, 0.5), (0, 0.029), (50, 0.03)), 1, 60.0, id="threshold"),
+            pytest.param(((START, 0.5), (0, 0.029), (70, 0.03)), 1, 90.0, id="threshold"),
+            pytest.param(((START, 0.5), (0, 0.0), (50, 0.2)), 0, NAN, id="seen once without B cells"),
+            pytest.param(
+                ((START, 0.5), (0, 0.0), (40, 0.2), (70, 0.0), (100, 0.2)),
+                0,
+                NAN,
+                id="twice, but not in a row",
+            ),
+            pytest.param(((START, 0.5), (200, 0.0)), 1, NAN, id="late"),
         ],
     )
-    def test_b_cell_recovery_is_the_first_of_two_visits(
+    def test_b_cell_aplasia_is_two_visits_and_recovery_the_first_of_two(
         self, steps: Any, aplasia: int, recovery: float
     ) -> None:
         found = judged(patient(b_cell_fraction=steps))
