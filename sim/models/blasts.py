@@ -30,7 +30,7 @@ def declare_blasts(net: Network, design: Design) -> None:
         "net_growth_rate",
         0.115,
         "1/day",
-        source=f"{MODEL}; {HIRT}: 0.069 +- 0.073",
+        source=f"set by hand; {MODEL}: 0.1; {HIRT}: 0.069 +- 0.073",
         description="division less death, not crowded",
     )
     net.parameter(
@@ -87,26 +87,26 @@ def declare_blasts(net: Network, design: Design) -> None:
         description="time in which a daughter line forgets how dim it was (tau)",
     )
     for site in design.sites[1:]:
-        share, exchange, access = _SITE_DEFAULTS.get(site, (0.3, 0.005, 0.15))
+        share, exchange, access, source = _SITE_DEFAULTS.get(site, _ELSEWHERE)
         net.parameter(
             f"{site}_share",
             share,
             "1",
-            source=MODEL,
+            source=source,
             description=f"share of the leukaemia cells that sit in the {site}",
         )
         net.parameter(
             f"{site}_exchange",
             exchange,
             "1/day",
-            source=MODEL,
+            source=source,
             description=f"turnover between marrow and {site}",
         )
         net.parameter(
             f"{site}_access",
             access,
             "1",
-            source=MODEL,
+            source=source,
             description=f"killing in the {site} relative to the marrow",
         )
     for name, text in {**design.grid.density_text(), **design.grid.walk_text()}.items():
@@ -114,7 +114,9 @@ def declare_blasts(net: Network, design: Design) -> None:
     net.define("division_hazard", "net_growth_rate + blast_death_rate")
 
 
-_SITE_DEFAULTS = {"niche": (9e-5, 0.04, 0.07)}
+# Share of the leukaemia, exchange with the marrow (1/day), killing relative to the marrow, source.
+_SITE_DEFAULTS = {"niche": (9e-5, 0.04, 0.07, MODEL)}
+_ELSEWHERE = (0.3, 0.005, 0.15, "assumed; killing in nodes 0.05-0.3 of that in the marrow")
 
 
 def _describe(c: AntigenClass) -> str:

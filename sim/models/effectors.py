@@ -73,12 +73,12 @@ def declare_effectors(net: Network, design: Design) -> None:
                 description="strength of the arm, below 1 in a shared receptor (eta)",
             )
         about = "thresholds of proliferation over those of lysis (s)"
-        net.parameter(f"stimulation_shift_{name}", 2.0, "1", FIT, description=about)
+        net.parameter(f"stimulation_shift_{name}", 2.0, "1", f"set by hand; {FIT}: 2.5", description=about)
         net.parameter(
             f"effector_division_rate_{name}",
             1.3,
             "1/day",
-            FIT,
+            f"{FIT}; net of death 0.89/d: {STEIN}",
             description="division of effectors at full signal (r_E)",
         )
         net.parameter(
@@ -127,7 +127,7 @@ def _declare_shared(net: Network) -> None:
             "blood_exit_rate",
             0.6,
             "1/day",
-            f"lag of 3.3 d: {STEIN}; Ogasawara 2021",
+            "lag of 3.3 d: Ogasawara 2021",
             "effectors from blood to tissue",
         ),
         ("blood_share", 0.03, "1", "1-5 %", "share of the CAR T cells that is in blood at rest"),

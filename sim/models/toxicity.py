@@ -31,7 +31,7 @@ def declare_toxicity(net: Network, design: Design) -> None:
             "il6_release",
             2.5e4,
             "pg/mL/day",
-            "peaks of 10^2 to 10^4 pg/mL; Hardiansyah & Ng 2019",
+            "peaks follow burden: Hardiansyah & Ng 2019; their height is assumed",
             "IL-6 at full activation (k_6)",
         ),
         ("il6_baseline", 5.0, "pg/mL", "textbook", "serum IL-6 before treatment"),
