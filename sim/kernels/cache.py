@@ -3,7 +3,8 @@
 Numba's own cache notices an edit in the file of a function, but not in the files that the function calls; it then returns
 the old machine code and with it the old answers. So compiled code lives in ``<user cache>/cartsim/<digest>``, where the digest
 covers every kernel source, the versions that take part in compiling, and the processor. A damaged entry fails its checksum and
-is compiled again; a folder that cannot be written (read-only or missing home) means compiling in memory.
+is compiled again; a folder that cannot be written (read-only or missing home), or sources edited while the process runs, mean
+compiling in memory.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import contextlib
 import hashlib
 import os
 import platform
+import shutil
 import sys
+import threading
 import types
 from collections.abc import Callable
 from functools import lru_cache
@@ -28,25 +31,50 @@ from numba.core import caching
 
 CHECKSUM_BYTES = hashlib.sha256().digest_size
 ENVIRONMENT_VARIABLE = "CARTSIM_CACHE"
+WRITABLE_BY_OTHERS = 0o022
+
+_SETTING = threading.Lock()
+"""Held while numba's own setting is changed, so that two threads cannot restore each other's."""
+
+
+def _stamps() -> tuple[tuple[str, int, int], ...]:
+    """Return name, time and size of every kernel source."""
+    found = []
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        with contextlib.suppress(OSError):  # removed between the listing and the look at it
+            status = path.stat()
+            found.append((path.name, status.st_mtime_ns, status.st_size))
+    return tuple(found)
 
 
 @lru_cache(maxsize=1)
+def _digest_and_stamps() -> tuple[str, tuple[tuple[str, int, int], ...]]:
+    stamps = _stamps()
+    content = hashlib.sha256()
+    for name, _, _ in stamps:
+        content.update(name.encode())
+        content.update((Path(__file__).parent / name).read_bytes())
+    versions = (sys.version, numba.__version__, llvmlite.__version__, np.__version__, platform.machine())
+    processor = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
+    options = (numba.config.OPT, numba.config.BOUNDSCHECK)
+    content.update(repr(versions + processor + options).encode())
+    return content.hexdigest()[:16], stamps
+
+
 def digest() -> str:
     """Return the hexadecimal key of this version of the compiled code.
 
     Returns
     -------
     str
-        First 16 digits of a SHA-256 over kernel sources, versions and processor.
+        First 16 digits of a SHA-256 over kernel sources, versions, processor and the compiler's options.
     """
-    content = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        content.update(path.name.encode())
-        content.update(path.read_bytes())
-    versions = (sys.version, numba.__version__, llvmlite.__version__, np.__version__, platform.machine())
-    processor = (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten())
-    content.update(repr(versions + processor).encode())
-    return content.hexdigest()[:16]
+    return _digest_and_stamps()[0]
+
+
+def sources_changed() -> bool:
+    """Tell whether a kernel source was edited since the digest was taken: what is compiled from now on is not of that digest."""
+    return _stamps() != _digest_and_stamps()[1]
 
 
 @lru_cache(maxsize=1)
@@ -56,7 +84,8 @@ def folder() -> Path | None:
     Returns
     -------
     Path or None
-        ``$CARTSIM_CACHE/<digest>`` or ``<user cache>/cartsim/<digest>``, mode 0700.
+        ``$CARTSIM_CACHE/<digest>`` or ``<user cache>/cartsim/<digest>``, mode 0700. One that others could write to is
+        emptied first: what they may have left there would be run.
     """
     chosen = os.environ.get(ENVIRONMENT_VARIABLE)
     try:
@@ -67,12 +96,24 @@ def folder() -> Path | None:
         if hasattr(os, "getuid") and status.st_uid != os.getuid():
             return None  # somebody else's folder could hand us somebody else's machine code
         path.chmod(0o700)
+        if os.name == "posix" and status.st_mode & WRITABLE_BY_OTHERS:
+            if path.stat().st_mode & WRITABLE_BY_OTHERS:
+                return None  # a file system that knows no permissions
+            _empty(path)
         probe = path / f".probe-{os.getpid()}"
         probe.write_bytes(b"")
         probe.unlink()
     except (OSError, RuntimeError):
         return None
     return path
+
+
+def _empty(path: Path) -> None:
+    for content in path.iterdir():
+        if content.is_dir() and not content.is_symlink():
+            shutil.rmtree(content)
+        else:
+            content.unlink()
 
 
 def is_cold() -> bool:
@@ -82,7 +123,31 @@ def is_cold() -> bool:
 
 
 class SealedFile(caching.IndexDataCacheFile):
-    """Index and data files that end with a checksum of what stands before it."""
+    """Index and data files that end with a checksum of what stands before it.
+
+    A data file is named by what it is the code of. Numba counts instead, so that two processes could write the code of two
+    signatures under one name, and the index of one would lead to the code of the other.
+    """
+
+    def save(self, key: Any, data: Any) -> None:
+        """Keep the compiled code of a signature."""
+        stem = self._index_name.removesuffix(".nbi")
+        name = f"{stem}.{hashlib.sha256(repr(key).encode()).hexdigest()[:16]}.nbc"
+        self._save_data(name, (key, data))
+        overloads = self._load_index()
+        if overloads.get(key) != name:
+            self._save_index({**overloads, key: name})
+
+    def load(self, key: Any) -> Any:
+        """Return the compiled code of a signature, None without one."""
+        name = self._load_index().get(key)
+        if name is None:
+            return None
+        try:
+            kept, data = self._load_data(name)
+        except OSError:
+            return None
+        return data if kept == key else None
 
     @staticmethod
     def _sealed(content: bytes) -> bytes:
@@ -142,14 +207,14 @@ class SealedCache(caching.FunctionCache):
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep the compiled code of a signature."""
-        with contextlib.suppress(
-            OSError
-        ):  # a full or vanished disk costs the next process a compilation, nothing else
+        # A full or vanished disk, or an index that cannot be read, costs the next process a compilation, nothing else.
+        with contextlib.suppress(Exception):
             super().save_overload(sig, data)
 
     def _purge(self) -> None:
         for path in Path(self._cache_path).glob(f"{self._impl.filename_base}.*"):
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def attach(dispatcher: Any, function: Callable[..., Any]) -> None:
@@ -163,16 +228,20 @@ def attach(dispatcher: Any, function: Callable[..., Any]) -> None:
         The Python function that it compiles; its file must exist.
     """
     path = folder()
-    if path is None or not Path(function.__code__.co_filename).exists():
+    if path is None or not Path(function.__code__.co_filename).exists() or sources_changed():
         return
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(path)
-    try:
-        dispatcher._cache = SealedCache(function)  # noqa: SLF001 - numba has no public place for a cache of one's own
-    except (OSError, RuntimeError):
-        return
-    finally:
-        numba.config.CACHE_DIR = before
+    with _SETTING:
+        before = numba.config.CACHE_DIR
+        numba.config.CACHE_DIR = str(path)
+        try:
+            sealed = SealedCache(function)
+        except (OSError, RuntimeError):
+            return
+        finally:
+            numba.config.CACHE_DIR = before
+    # Numba turns to other places where it cannot write to ours; there its stamps alone would tell old code from new.
+    if Path(sealed.cache_path).is_relative_to(path):
+        dispatcher._cache = sealed  # noqa: SLF001 - numba has no public place for a cache of one's own
 
 
 def load_generated(source: str) -> types.ModuleType:
@@ -199,9 +268,12 @@ def load_generated(source: str) -> types.ModuleType:
         try:
             file.parent.mkdir(mode=0o700, exist_ok=True)
             if not file.exists() or file.read_bytes() != source.encode():
-                temporary = file.with_suffix(f".{os.getpid()}.tmp")
-                temporary.write_text(source)
-                temporary.replace(file)
+                temporary = file.with_suffix(f".{os.getpid()}-{threading.get_ident()}.tmp")
+                try:
+                    temporary.write_bytes(source.encode())
+                    temporary.replace(file)
+                finally:
+                    temporary.unlink(missing_ok=True)
             file_name = str(file)
         except OSError:
             pass
