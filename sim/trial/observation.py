@@ -172,8 +172,6 @@ def observe(
     infused: ArrayLike | None = None,
     enrolment_day: ArrayLike = 0.0,
     baseline: float | None = None,
-    overt_blasts: float | None = 0.25,
-    morphology_cells: int | None = None,
 ) -> Observations:
     """Look at simulated courses as a trial does.
 
@@ -183,7 +181,8 @@ def observe(
         Courses with the outputs of `OUTPUTS`. Events named ``death_CAUSE`` end a patient's follow-up, ``transplant``
         and ``reinfusion_*`` are noted, ``infusion_*`` mark who was treated.
     assay : Assay
-        Its visits must be among the save times.
+        Its visits must be among the save times. Its ``overt_blasts`` prompt examinations between them, and its
+        ``morphology_cells`` are counted under the microscope.
     seed : int
         Seed of the trial, 64 bit.
     patients : array_like of int, shape (rows,)
@@ -201,11 +200,6 @@ def observe(
         Day of enrolment, 0 or before.
     baseline : float, optional
         Day of the examination before treatment, a save time; by default the first.
-    overt_blasts : float or None
-        Marrow blast fraction at which the disease shows by itself between visits, so that the marrow is examined
-        on that day; None for planned visits alone.
-    morphology_cells : int or None
-        Cells counted under the microscope, 200 to 500 in practice; None takes the exact fraction.
 
     Returns
     -------
@@ -231,7 +225,7 @@ def observe(
     out = {name: _output(course, name, (rows, len(t))) for name in OUTPUTS}
     death_day, death_cause = _deaths(course.fired, rows)
     followup = _followup(t, status, out["marrow_blast_fraction"], death_day)
-    column, day, planned = _examinations(t, out["marrow_blast_fraction"], assay.visits, overt_blasts)
+    column, day, planned = _examinations(t, out["marrow_blast_fraction"], assay.visits, assay.overt_blasts)
     # On the day of death nobody is examined; on the day on which a computation failed the value is still good.
     alive = ~(day >= np.where(np.isnan(death_day), np.inf, death_day)[:, None])
     observed = (column >= 0) & alive & (day <= followup[:, None])
@@ -260,7 +254,7 @@ def observe(
         planned=planned,
         day=day,
         observed=observed,
-        blasts=_microscope(fraction, draws[:, :, 1], morphology_cells),
+        blasts=_microscope(fraction, draws[:, :, 1], assay.morphology_cells),
         extramedullary=seen("extramedullary_cells"),
         mrd_measured=measured,
         mrd_count=count,

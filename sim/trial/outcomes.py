@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sim.trial.scenario_schema import Criteria
 
-__all__ = ["COLUMNS", "AnalysisSet", "Outcomes", "assess"]
+__all__ = ["COLUMNS", "TRUTHS", "AnalysisSet", "Outcomes", "assess"]
 
 Column = NDArray[Any]
 AnalysisSet = Literal["enrolled", "infused", "evaluable"]
@@ -54,9 +54,9 @@ COLUMNS = (
     *("last_detectable_day", "origin_day"),
 )
 
-# Truth values are kept as 1, 0 and NaN in arrays, where NaN is "cannot be evaluated", and are nullable booleans in a
-# table, so that no sum or mean can count a failed row as a success or as a failure.
-_TRUTHS = frozenset(
+#: Columns of truth values: kept as 1, 0 and NaN in arrays, where NaN is "cannot be evaluated", and nullable booleans in
+#: a table, so that no sum or mean can count a failed row as a success or as a failure.
+TRUTHS = frozenset(
     (
         *("cr", "mrd_negative", "efs_event", "rfs_event", "remission_event", "os_event"),
         *("rescued", "relapse_car_t_persisting", "b_cell_aplasia"),
@@ -126,7 +126,7 @@ class Outcomes(Mapping[str, Column]):
         table: dict[str, Any] = {}
         for name in COLUMNS:
             values = self.columns[name]
-            if name in _TRUTHS:
+            if name in TRUTHS:
                 table[name] = pd.array(
                     np.where(np.isnan(values), False, values).astype(np.bool_), dtype="boolean"
                 )
@@ -142,7 +142,7 @@ class Outcomes(Mapping[str, Column]):
         """Return the arrays of a table that `frame` made, as when it comes back from a file."""
         columns: dict[str, Column] = {}
         for name in COLUMNS:
-            if name in _TRUTHS:
+            if name in TRUTHS:
                 columns[name] = frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
             elif name in _WORDS:
                 columns[name] = np.array([str(value) for value in frame[name]], dtype=np.str_)
@@ -156,7 +156,7 @@ class Outcomes(Mapping[str, Column]):
         return cls({name: np.concatenate([part[name] for part in parts]) for name in COLUMNS})
 
 
-def assess(seen: Observations, criteria: Criteria, *, response_after_reinfusion: bool = False) -> Outcomes:
+def assess(seen: Observations, criteria: Criteria) -> Outcomes:
     """Judge a record by a trial's criteria.
 
     Parameters
@@ -165,8 +165,6 @@ def assess(seen: Observations, criteria: Criteria, *, response_after_reinfusion:
         What the trial saw of one arm.
     criteria : Criteria
         Its definitions.
-    response_after_reinfusion : bool
-        Whether a response first seen after a re-infusion counts as response to the treatment.
 
     Returns
     -------
@@ -193,7 +191,7 @@ def assess(seen: Observations, criteria: Criteria, *, response_after_reinfusion:
 
     Patients who were not infused in an arm that infuses have no response, and no time from infusion.
     """
-    found = judge(seen, criteria, response_after_reinfusion=response_after_reinfusion)
+    found = judge(seen, criteria)
     good = seen.status == 0
     given = seen.infused if seen.treated else np.ones_like(seen.infused)
     columns: dict[str, Column] = {

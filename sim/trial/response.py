@@ -75,7 +75,7 @@ class Judged:
     last_day: Floats
 
 
-def judge(seen: Observations, criteria: Criteria, *, response_after_reinfusion: bool = False) -> Judged:
+def judge(seen: Observations, criteria: Criteria) -> Judged:
     """Apply the criteria to every row.
 
     Parameters
@@ -84,8 +84,6 @@ def judge(seen: Observations, criteria: Criteria, *, response_after_reinfusion: 
         The record.
     criteria : Criteria
         The rules.
-    response_after_reinfusion : bool
-        Whether a response first seen after a re-infusion counts as response to the treatment.
 
     Returns
     -------
@@ -104,7 +102,8 @@ def judge(seen: Observations, criteria: Criteria, *, response_after_reinfusion: 
     one whose residual disease is not measured cannot be judged then.
 
     A response is remission at the first restaging, or remission first seen later, up to ``best_by``, that further
-    examinations find unbroken until at least ``hold`` days on.
+    examinations find unbroken until at least ``hold`` days on. What is first seen after a re-infusion counts only with
+    ``response_after_reinfusion``.
     """
     diseased = (seen.baseline_blasts >= criteria.remission_blasts) | (
         seen.baseline_extramedullary >= criteria.extramedullary_cells
@@ -112,7 +111,7 @@ def judge(seen: Observations, criteria: Criteria, *, response_after_reinfusion: 
     remission = _remission(seen, criteria, diseased)
     restaged = _first_true(_restaging(seen, criteria))
     at_restaging = _pick(remission, restaged, fill=False)
-    confirmed = _first_true(_confirmed(seen, criteria, remission, response_after_reinfusion))
+    confirmed = _first_true(_confirmed(seen, criteria, remission))
     response = np.where(at_restaging, restaged, confirmed)
     cr = response >= 0
     cr_day = _pick(seen.day, response, fill=np.nan)
@@ -165,12 +164,10 @@ def _restaging(seen: Observations, criteria: Criteria) -> Bools:
     return seen.observed & seen.planned & (seen.day >= first) & (seen.day <= last)
 
 
-def _confirmed(
-    seen: Observations, criteria: Criteria, remission: Bools, response_after_reinfusion: bool
-) -> Bools:
+def _confirmed(seen: Observations, criteria: Criteria, remission: Bools) -> Bools:
     """Return the examinations in the time of response whose remission later ones confirm unbroken."""
     in_time = (seen.day >= criteria.restaging[0]) & (seen.day <= criteria.best_by)
-    if not response_after_reinfusion:
+    if not criteria.response_after_reinfusion:
         in_time &= ~(seen.day > seen.reinfusion_day[:, None])
     found = np.zeros_like(remission)
     broken = np.full(len(remission), np.inf)

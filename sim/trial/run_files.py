@@ -29,8 +29,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sim.errors import InputError, StorageError
-from sim.trial.outcomes import _TRUTHS as TRUTHS
-from sim.trial.outcomes import Outcomes
+from sim.trial.outcomes import TRUTHS, Outcomes
 from sim.trial.result import Result, comparison_record
 from sim.trial.run_directory import COMPLETE, PROVENANCE, RunDirectory
 from sim.trial.scenario import Scenario

@@ -205,6 +205,11 @@ class Assay(Block):
         Share of patients whose residual disease is measured.
     car_t_limit : float
         CAR T cells/uL blood that can be detected.
+    overt_blasts : float or None
+        Marrow blast fraction at which the disease shows by itself between visits, so that the marrow is examined on that
+        day; None for planned visits alone.
+    morphology_cells : int or None
+        Marrow cells counted under the microscope, 200 to 500 in practice; None takes the exact fraction.
     """
 
     visits: Annotated[tuple[Days, ...], Field(min_length=1, max_length=2000)]
@@ -213,6 +218,8 @@ class Assay(Block):
     cells_analysed: Annotated[Integer, Field(ge=100, le=10**10)] = 500_000
     evaluable: Share = 1.0
     car_t_limit: Annotated[float, Scalar(Rule("blood", low=0.0))] = 0.1
+    overt_blasts: Annotated[float, Scalar(Rule("fraction", low=0.0, high=1.0, open_low=True))] | None = 0.25
+    morphology_cells: Annotated[Integer, Field(ge=20, le=1_000_000)] | None = None
 
 
 class Criteria(Block):
@@ -228,6 +235,8 @@ class Criteria(Block):
         Day by which the best response counts, if it holds.
     hold : float
         Days for which it must hold.
+    response_after_reinfusion : bool
+        Whether a response first seen after a re-infusion counts as response to the treatment; otherwise it is a rescue.
     relapse : {"morphologic", "molecular"}
     cd22_low_fold : float
         A relapse counts as CD22-low when the blasts' mean CD22 is below this multiple of the baseline.
@@ -247,6 +256,7 @@ class Criteria(Block):
     restaging: tuple[Days, Days] = (21.0, 35.0)
     best_by: Days = 90.0
     hold: Annotated[float, Scalar(Rule("time", low=0.0, high=365.0))] = 28.0
+    response_after_reinfusion: Flag = False
     relapse: Literal["morphologic", "molecular"] = "morphologic"
     cd22_low_fold: Share = 0.5
     antigen_negative_share: Share = 0.5

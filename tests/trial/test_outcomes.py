@@ -27,13 +27,12 @@ def judged(
     **criteria: Any,
 ) -> Outcomes:
     """Outcomes of hand-made patients; the options of each layer by name."""
-    after = criteria.pop("response_after_reinfusion", False)
     seen = observe(
         course(*patients, until=until),
-        Assay(visits=visits, **(assay or {})),
-        **({"seed": 1, "patients": np.arange(len(patients)), "overt_blasts": None} | (observed or {})),
+        Assay(visits=visits, **({"overt_blasts": None} | (assay or {}))),
+        **({"seed": 1, "patients": np.arange(len(patients))} | (observed or {})),
     )
-    return assess(seen, Criteria(**criteria), response_after_reinfusion=after)
+    return assess(seen, Criteria(**criteria))
 
 
 def value(outcomes: Outcomes, name: str, row: int = 0) -> Any:
@@ -141,7 +140,7 @@ class TestRelapse:
         assert (value(found, "relapse_low_day"), value(found, "relapse_day")) == (90, 180)
 
     def test_is_dated_by_overt_disease_between_visits(self) -> None:
-        found = judged(relapsing(100), observed={"overt_blasts": 0.25})
+        found = judged(relapsing(100), assay={"overt_blasts": 0.25})
         assert (value(found, "relapse_low_day"), value(found, "relapse_day")) == (90, 100)
 
     @pytest.mark.parametrize(("level", "relapse"), [(0.049, False), (0.05, True)])
