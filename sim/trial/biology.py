@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from sim.errors import ScenarioError
 from sim.models.mortality import causes
 from sim.trial.laws import Law
-from sim.trial.problems import suggest
 from sim.trial.quantities import SPREADS, base_name
+from sim.trial.scenario_parameters import parameter_problems
 from sim.trial.scenario_schema import Product
 from sim.trial.sheet import Floats, Sheet
 
@@ -29,8 +29,11 @@ def draw_biology(sheet: Sheet) -> None:
     Raises
     ------
     ScenarioError
-        When the scenario sets a parameter that the model does not have.
+        When the scenario sets a parameter that the model does not have or cannot take.
     """
+    wrong = parameter_problems(sheet.scenario, sheet.network.all_parameters)
+    if wrong:
+        raise ScenarioError(*(problem.line() for problem in wrong))
     laws = dict(_laws_of_scenario(sheet))
     laws.setdefault("weight", sheet.traits.weight)
     if sheet.traits.growth is not None:
@@ -53,12 +56,9 @@ def _laws_of_scenario(sheet: Sheet) -> Iterator[tuple[str, Law]]:
     products = tuple(sheet.products)
     bases = {full: base_name(full, products) for full in sheet.defaults}
     for name, law in sheet.scenario.parameters.items():
-        matches = [full for full, base in bases.items() if name in (full, base)]
-        if not matches:
-            fix = suggest(name, {*bases, *bases.values()})
-            raise ScenarioError(f"parameters.{name}: '{name}'; must name a parameter of the model; {fix}")
-        for full in matches:
-            yield full, law
+        for full, base in bases.items():
+            if name in (full, base):
+                yield full, law
     node = sheet.scenario.model.node
     for what in ("access", "share", "exchange"):
         given = None if node is None else getattr(node, what)

@@ -41,7 +41,7 @@ from sim.trial.law_readers import (
     refuse,
 )
 from sim.trial.laws import KINDS, Bernoulli, ByBurden, Fixed, Law, Mix
-from sim.trial.problems import Place, Problem, ProblemsError, show, suggest
+from sim.trial.problems import Place, Problem, ProblemsError, has_control_characters, show, suggest
 from sim.units import canonical_unit, convert, dimension_of, dimensions, units_of
 
 __all__ = ["Rule", "read_chance", "read_dose", "read_law", "read_number"]
@@ -254,7 +254,9 @@ def _origin(form: Mapping[Any, Any]) -> dict[str, Any]:
         text = form.get(key, "")
         if not isinstance(text, str):
             refuse((key,), text, "must be text", "put it in quotes")
-        out[key] = text
+        if has_control_characters(text):
+            refuse((key,), text, "must be text without control characters", "remove them")
+        out[key] = " ".join(text.split())
     return out
 
 

@@ -242,10 +242,10 @@ def _numeric_text(raw: object) -> bool:
     if not isinstance(raw, str):
         return False
     try:
-        float(raw)
+        # `nan` and `inf` are words, in quotes or not.
+        return math.isfinite(float(raw))
     except ValueError:
         return False
-    return True
 
 
 def refuse(at: Place, value: object, rule: str, fix: str) -> NoReturn:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TypeAlias
+from unicodedata import category
 
-__all__ = ["Place", "Problem", "ProblemsError", "place_text", "show", "suggest"]
+__all__ = ["Place", "Problem", "ProblemsError", "has_control_characters", "place_text", "show", "suggest"]
 
 Place: TypeAlias = tuple[str | int, ...]
 """Keys and list positions that lead from the top of a scenario to a value."""
@@ -95,17 +96,30 @@ def show(value: object) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 
+def has_control_characters(text: str) -> bool:
+    r"""Tell whether a text holds characters that would command the terminal that shows it; white space is none.
+
+    >>> has_control_characters("a\nb"), has_control_characters("a\x1b[31mb")
+    (False, True)
+    """
+    return any(category(letter) == "Cc" and not letter.isspace() for letter in text)
+
+
 def suggest(word: str, known: Iterable[str], otherwise: str = "") -> str:
     """Return a fix for an unknown word: the nearest known one, or the list of them.
 
     >>> suggest("patient", ["patients", "arms"])
     "did you mean 'patients'?"
+    >>> suggest("dual", ["dual-upfront", "untreated"])
+    "did you mean 'dual-upfront'?"
     >>> suggest("zebra", ["patients", "arms"])
     'known: arms, patients'
     """
     names = sorted(set(known))
     near = get_close_matches(word.lower()[:80], names, n=1, cutoff=0.6)
-    if near:
+    # The beginning of one name alone is what someone types who remembers half of it.
+    near = near or [name for name in names if len(word) > 2 and name.startswith(word.lower())]
+    if len(near) == 1:
         return f"did you mean '{near[0]}'?"
     if otherwise:
         return otherwise

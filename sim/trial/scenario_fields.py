@@ -15,7 +15,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from sim.trial.law_forms import Rule, read_chance, read_dose, read_law
 from sim.trial.laws import Bernoulli, ByBurden, Law
-from sim.trial.problems import Problem, ProblemsError
+from sim.trial.problems import Problem, ProblemsError, has_control_characters, show
 
 __all__ = [
     "Block",
@@ -151,7 +151,16 @@ Duration = Annotated[Law, Quantity(Rule("time", low=0.0, typical=36525.0))]
 
 Flag = Annotated[bool, Field(strict=True)]
 Integer = Annotated[int, Field(strict=True)]
-Text = Annotated[str, Field(strict=True, max_length=4000)]
+
+
+def _one_line(text: str) -> str:
+    """Return a text on one line, so that it cannot break a table, nor command the terminal that shows it."""
+    if has_control_characters(text):
+        refuse([Problem((), show(text), "must be text without control characters", "remove them")])
+    return " ".join(text.split())
+
+
+Text = Annotated[str, Field(strict=True, max_length=4000), AfterValidator(_one_line)]
 Name = Annotated[str, Field(strict=True, pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Names = Annotated[str, Field(strict=True, pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 

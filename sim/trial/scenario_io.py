@@ -130,13 +130,13 @@ def load(name_or_path: str | os.PathLike[str], changes: Mapping[str, Any] | None
     if changes:
         scenario = scenario.with_(changes)
     if scenario.parameters:
-        from sim.trial.scenario_parameters import unknown_parameters
+        from sim.trial.scenario_parameters import parameter_problems
 
-        unknown = unknown_parameters(scenario)
-        if unknown:
+        wrong = parameter_problems(scenario)
+        if wrong:
             # A name given by ``--set`` stands in no file.
-            places = (source.where(item.place) if item.place in source.lines else "" for item in unknown)
-            raise ScenarioError(*(item.line(place) for item, place in zip(unknown, places, strict=True)))
+            places = (source.where(item.place) if item.place[:2] in source.lines else "" for item in wrong)
+            raise ScenarioError(*(item.line(place) for item, place in zip(wrong, places, strict=True)))
     return scenario
 
 
@@ -210,6 +210,10 @@ def read_assignments(assignments: Iterable[str]) -> dict[str, Any]:
             raise ScenarioError(
                 f"--set: {show(text)}; must be PATH=VALUE; write for example patients.size=50"
             )
+        if path == "extends":
+            raise ScenarioError(
+                f"--set extends: {show(value)}; a file says what it extends; give that scenario's name in place of this one"
+            )
         if path in changes:
             raise ScenarioError(f"--set {path}: given twice; a path is set once; remove one of them")
         if len(value.encode(errors="replace")) > 1 << 16:
@@ -246,6 +250,9 @@ class _Source:
     def where(self, place: Sequence[str | int]) -> str:
         """Return ``file:line`` of a place, or of the nearest block around it."""
         here = tuple(place)
+        # A number as a key is text among the lines.
+        if here and here not in self.lines and (*here[:-1], str(here[-1])) in self.lines:
+            here = (*here[:-1], str(here[-1]))
         while here and here not in self.lines:
             here = here[:-1]
         file, line = self.lines.get(here, (self.name, 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from types import UnionType
@@ -66,6 +67,10 @@ def _problem(item: dict[str, Any], place: Place, model: type[BaseModel]) -> Prob
         )
     if kind == "missing":
         return Problem(place, "missing", "is required", f"add {place[-1]}: ..." if place else "add it")
+    if kind == "literal_error" and context["expected"].isdecimal():
+        only = context["expected"]
+        fix = "remove the quotes" if given == only else f"write {only}"
+        return Problem(place, show(given), f"must be {only}", fix)
     if kind == "literal_error":
         words = re.findall(r"'([^']*)'", context["expected"]) or [context["expected"]]
         return Problem(
@@ -92,15 +97,17 @@ def _problem(item: dict[str, Any], place: Place, model: type[BaseModel]) -> Prob
         return Problem(
             place, show(given), f"must be at most {context['max_length']} characters", "shorten it"
         )
+    if kind == "invalid_key":
+        return Problem(place, show(given), "is no key of a scenario", "remove it")
     rule, fix = _SHAPES.get(kind, (item["msg"].lower(), "correct it"))
     return Problem(place, show(given), rule, fix)
 
 
 def _not_a_number(kind: str, given: object, place: Place) -> Problem:
     rule = "must be a whole number" if kind == "int_type" else "must be a number"
-    if isinstance(given, float) and given == given // 1:
+    if isinstance(given, float) and given == given // 1 and math.isfinite(given):
         return Problem(place, show(given), rule, f"write {int(given)}")
-    if isinstance(given, str) and re.fullmatch(r"[-+.\d]+(e[-+]?\d+)?", given):
+    if isinstance(given, str) and re.fullmatch(r"[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?", given):
         return Problem(place, show(given), rule, "remove the quotes")
     return Problem(place, show(given), rule, "give a whole number" if kind == "int_type" else "give a number")
 

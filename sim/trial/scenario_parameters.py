@@ -1,7 +1,8 @@
-"""Check the names of a scenario's ``parameters`` against the model that it builds."""
+"""Check a scenario's ``parameters`` against the model that it builds: their names, units and signs."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from sim.models.leukaemia import build
@@ -10,33 +11,55 @@ from sim.trial.quantities import base_name
 from sim.trial.regimen import design_of
 
 if TYPE_CHECKING:
+    from sim.network.elements import Parameter
+    from sim.trial.laws import Law
     from sim.trial.scenario import Scenario
 
-__all__ = ["unknown_parameters"]
+__all__ = ["parameter_problems"]
+
+# Spellings of "no unit" in models and scenarios.
+_PLAIN = frozenset({"", "1", "fraction", "healthy = 1"})
 
 
-def unknown_parameters(scenario: Scenario) -> list[Problem]:
-    """Return a problem for each name that the scenario's model does not have.
+def parameter_problems(scenario: Scenario, parameters: Iterable[Parameter] | None = None) -> list[Problem]:
+    """Return a problem for each parameter that the scenario's model does not have or cannot take.
 
     Parameters
     ----------
     scenario : Scenario
         A name that ends without its product stands for all products.
+    parameters : iterable of Parameter, optional
+        Those of the scenario's network, where it has been built already.
 
     Returns
     -------
     list of Problem
     """
     products = scenario.used_products()
-    full = {parameter.name for parameter in build(design_of(scenario)).all_parameters}
-    known = full | {base_name(name, products) for name in full}
-    return [
-        Problem(
-            ("parameters", name),
-            show(law.median()),
-            "names no parameter of the model",
-            suggest(name, known, f"cartsim show {scenario.name} --parameters lists them"),
+    declared = build(design_of(scenario)).all_parameters if parameters is None else parameters
+    own = {parameter.name: parameter for parameter in declared}
+    known = {base_name(name, products): parameter for name, parameter in own.items()} | own
+    problems = []
+    for name, law in scenario.parameters.items():
+        place = ("parameters", name)
+        if name in known:
+            problems += [problem.under(place) for problem in _value_problems(law, known[name])]
+        else:
+            fix = suggest(name, known, f"cartsim show {scenario.name} --parameters lists them")
+            problems.append(Problem(place, show(law.median()), "names no parameter of the model", fix))
+    return problems
+
+
+def _value_problems(law: Law, parameter: Parameter) -> Iterator[Problem]:
+    """Yield what is wrong with a law: its unit, or a sign that no rate, time or amount of the model has."""
+    same = law.unit == parameter.unit or {law.unit, parameter.unit} <= _PLAIN
+    # A number without a unit is in the model's.
+    if not same and law.unit != "1":
+        unit = parameter.unit or "1"
+        yield Problem(
+            ("unit",), f"'{law.unit}'", f"must be a unit of the model's {unit}", f"give it in '{unit}'"
         )
-        for name, law in scenario.parameters.items()
-        if name not in known
-    ]
+    low = law.support()[0]
+    if low < 0.0 <= parameter.value:
+        fix = "give a number in that range" if not law.varies else f"the law reaches {low:g}; add low: 0"
+        yield Problem((), law.describe() if law.varies else show(low), "must be at least 0", fix)

@@ -134,6 +134,21 @@ def test_arms_inherit_override_or_refuse_the_course_of_the_scenario():
     assert scenario.patients_of("only") == scenario.patients
 
 
+def test_what_prompts_an_examination_and_what_counts_as_response_are_fields(fry):
+    assert (fry.assay.overt_blasts, fry.assay.morphology_cells) == (0.25, None)
+    assert not fry.criteria.response_after_reinfusion
+    changed = fry.with_(
+        {
+            "assay.overt_blasts": {"value": 40, "unit": "percent"},
+            "assay.morphology_cells": 200,
+            "criteria.response_after_reinfusion": True,
+        }
+    )
+    assert (changed.assay.overt_blasts, changed.assay.morphology_cells) == (0.4, 200)
+    assert changed.content_hash() != fry.content_hash()
+    assert fry.with_({"assay.overt_blasts": None}).assay.overt_blasts is None
+
+
 def test_an_unknown_arm_gets_a_suggestion(fry):
     with pytest.raises(ScenarioError, match="did you mean 'higher'"):
         fry.patients_of("hihger")
@@ -276,7 +291,7 @@ BAD = [
     ("patients.weight", {"value": 3, "unit": "stone"}, "patients.weight.unit: 'stone'; must be one of kg, g"),
     ("patients", [], "patients: []; must be a mapping"),
     ("patients", {"burden": 0.5}, "patients.weight: missing; is required; add weight: ..."),
-    ("schema_version", 2, "schema_version: 2; must be one of 1"),
+    ("schema_version", 2, "schema_version: 2; must be 1; write 1"),
     ("name", "Two Words", "name: 'Two Words'; a name has small letters"),
     ("title", 3, "title: 3; must be text; put it in quotes"),
     ("arms", {}, "arms: {}; needs at least 1; add one"),
@@ -350,6 +365,20 @@ BAD = [
     ("assay.visits", [], "assay.visits: []; needs at least 1"),
     ("criteria.restaging", [35, 21], "criteria.restaging: [35.0, 21.0]; goes from a day to a later one"),
     ("criteria.relapse_blasts", 0.01, "criteria.relapse_blasts: 0.01; is at least remission_blasts"),
+    ("assay.overt_blasts", 0, "assay.overt_blasts: 0; must be more than 0"),
+    (
+        "assay.overt_blasts",
+        {"value": 25, "unit": "kg"},
+        "assay.overt_blasts.unit: 'kg'; must be one of fraction",
+    ),
+    ("assay.morphology_cells", 5, "assay.morphology_cells: 5; must be at least 20"),
+    (
+        "criteria.response_after_reinfusion",
+        "yes",
+        "criteria.response_after_reinfusion: 'yes'; must be true or false",
+    ),
+    ("schema_version", "1", "schema_version: '1'; must be 1; remove the quotes"),
+    ("title", "a\x1b[31mb", r"title: 'a\x1b[31mb'; must be text without control characters; remove them"),
     ("engine.horizon", 60, "assay.visits.1: day 90; must not be after the horizon (day 60)"),
     ("engine.kernel", "ssa", "engine.kernel: 'ssa'; must be one of hybrid, ode"),
     ("transplant", {"probability": 1, "day": 800}, "transplant.day: day 800; must not be after the horizon"),

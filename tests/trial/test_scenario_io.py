@@ -324,3 +324,43 @@ def test_a_short_scenario_needs_little_more_than_a_methods_section(tmp_path):
     assert [row.kind for row in scenario.reported] == ["binomial", "binomial", "survival"]
     with pytest.raises(ScenarioError, match=r"patients\.burden: missing; is required"):
         load(write(tmp_path, "short.yaml", EXAMPLE.replace("  burden: 0.5\n", "")))
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("-1", "parameters.killing_rate: -1.0; must be at least 0; give a number in that range"),
+        (
+            "{value: 9, unit: kg}",
+            "parameters.killing_rate.unit: 'kg'; must be a unit of the model's 1/day; give it in '1/day'",
+        ),
+        (
+            "{distribution: normal, mean: 1, sd: 5}",
+            "parameters.killing_rate: normal (mean 1, sd 5); must be at least 0; the law reaches -inf; add low: 0",
+        ),
+    ],
+)
+def test_a_parameter_keeps_the_unit_of_the_model_and_is_not_negative(tmp_path, value, message):
+    path = write(tmp_path, "trial.yaml", f"extends: fry2018-cd22\nparameters:\n  killing_rate: {value}\n")
+    with pytest.raises(ScenarioError) as caught:
+        load(path)
+    assert caught.value.problems == [f"{path}:3: {message}"]
+    with pytest.raises(ScenarioError) as caught:
+        load("fry2018-cd22", read_assignments([f"parameters.killing_rate={value}"]))
+    assert caught.value.problems == [message]
+
+
+def test_a_parameter_may_come_in_another_unit_of_its_kind():
+    changes = read_assignments(["parameters.killing_rate={value: 7, unit: 1/week}"])
+    assert load("fry2018-cd22", changes).parameters["killing_rate"].median() == 1.0
+
+
+def test_what_a_scenario_extends_is_said_in_its_file():
+    with pytest.raises(ScenarioError, match="--set extends: 'untreated'; a file says what it extends"):
+        read_assignments(["extends=untreated"])
+
+
+def test_a_number_as_a_key_is_found_on_its_line(tmp_path):
+    path = write(tmp_path, "trial.yaml", "extends: untreated\n1: 2\n")
+    with pytest.raises(ScenarioError, match="trial.yaml:2: 1: 1; is no key of a scenario; remove it"):
+        load(path)
