@@ -672,7 +672,7 @@ def negative_counted(structure, work):
 
 @jit
 def simulate_row(
-    static, hazards, slopes, derivatives, observe, event_times, conditions, effects, structure,
+    static, hazards, slopes, derivatives, factorise, solve, observe, event_times, conditions, effects, structure,
     t_save, x0, relative, absolute, threshold, tolerance, max_step, max_steps, max_events, depends_on_time,
     work, laws, stream, out, fired, statistics,
 ):  # fmt: skip
@@ -787,7 +787,7 @@ def simulate_row(
             used = target - t if whole else limit
             if used <= 4e-16 * abs(t) or used <= 1e-300:
                 return STEP_TOO_SMALL
-            step(t, used, structure, slopes, work)
+            step(t, used, structure, slopes, factorise, solve, work)
             statistics[3] += 5
             error = scaled_error(structure, work, relative, absolute, laws.watched)
             accepted = error <= 1.0 and all_finite(work.x_new, n)
@@ -913,11 +913,11 @@ _SIGNATURE = types.void(
 
 @jit_as(_SIGNATURE, allocating=True)
 def simulate_hybrid(
-    static, hazards, slopes, derivatives, observe, event_times, conditions, effects, structure,
+    static, hazards, slopes, derivatives, factorise, solve, observe, event_times, conditions, effects, structure,
     t_save, parameters, initial, source, relative, absolute, threshold, tolerance, max_step, max_steps, max_events,
     depends_on_time, seed, patients, replicates, purpose, out, fired, statistics, status,
 ):  # fmt: skip
-    """Simulate a chunk of rows; arguments as `sim.kernels.ode.solve`, then the key of each row's random stream."""
+    """Simulate a chunk of rows; arguments as `sim.kernels.ode.simulate_ode`, then the key of each row's random stream."""
     work = allocate(structure)
     laws = allocate_laws(structure)
     stream = np.zeros(STATE_WORDS, np.uint64)
@@ -926,7 +926,7 @@ def simulate_hybrid(
         for k in range(structure.n_parameters):
             work.p[k] = parameters[source[i], k]
         status[i] = simulate_row(
-            static, hazards, slopes, derivatives, observe, event_times, conditions, effects, structure,
+            static, hazards, slopes, derivatives, factorise, solve, observe, event_times, conditions, effects, structure,
             t_save, initial[source[i]], relative, absolute, threshold, tolerance, max_step, max_steps, max_events,
             depends_on_time, work, laws, stream, out[i], fired[i], statistics[i],
         )  # fmt: skip

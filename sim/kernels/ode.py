@@ -36,7 +36,7 @@ from sim.kernels.structure import FUNCTION_TYPES, STRUCTURE_TYPE
 
 @jit
 def solve_row(
-    static, hazards, slopes, derivatives, observe, event_times, conditions, effects, structure,
+    static, hazards, slopes, derivatives, factorise, solve, observe, event_times, conditions, effects, structure,
     t_save, x0, relative, absolute, max_step, max_steps, max_events, work, stream, watched, held, out, fired, statistics,
 ):  # fmt: skip
     """Integrate one row whose parameters stand in work.p; return its status."""
@@ -110,7 +110,7 @@ def solve_row(
             used = target - t if whole else h
             if used <= 4e-16 * abs(t) or used <= 1e-300:
                 return STEP_TOO_SMALL
-            step(t, used, structure, slopes, work)
+            step(t, used, structure, slopes, factorise, solve, work)
             statistics[3] += 5
             error = scaled_error(structure, work, relative, absolute, watched)
             if error <= 1.0 and all_finite(work.x_new, n):
@@ -156,8 +156,8 @@ _SIGNATURE = types.void(
 
 
 @jit_as(_SIGNATURE, allocating=True)
-def solve(
-    static, hazards, slopes, derivatives, observe, event_times, conditions, effects, structure,
+def simulate_ode(
+    static, hazards, slopes, derivatives, factorise, solve, observe, event_times, conditions, effects, structure,
     t_save, parameters, initial, source, relative, absolute, max_step, max_steps, max_events,
     out, fired, statistics, status,
 ):  # fmt: skip
@@ -185,7 +185,7 @@ def solve(
         for k in range(structure.n_parameters):
             work.p[k] = parameters[source[i], k]
         status[i] = solve_row(
-            static, hazards, slopes, derivatives, observe, event_times, conditions, effects, structure,
+            static, hazards, slopes, derivatives, factorise, solve, observe, event_times, conditions, effects, structure,
             t_save, initial[source[i]], relative, absolute, max_step, max_steps, max_events,
             work, stream, watched, held, out[i], fired[i], statistics[i],
         )  # fmt: skip

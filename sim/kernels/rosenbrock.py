@@ -27,15 +27,12 @@ from sim.kernels._jit import jit, jit_allocating
 from sim.kernels.structure import (
     CHANGE_BEGIN,
     CHANGE_END,
-    COLUMNS_END,
     FACTOR,
     HAZARD,
     MULTIPLIER,
     PLACE,
     REACTION,
-    ROWS_END,
     SOURCE,
-    UNKNOWN,
     FloatArray,
 )
 
@@ -171,54 +168,7 @@ def linearise(t, x, p, a, d, values, mask, structure, derivatives, jacobian, par
 
 
 @jit
-def factorise(shift, jacobian, structure, factors):
-    """Factorise ``shift + jacobian`` (shift on the diagonal of the species); reciprocal pivots stay in the diagonal slots."""
-    for s in range(jacobian.shape[0]):
-        factors[s] = jacobian[s]
-    for i in range(structure.n_species):
-        factors[structure.diagonal[i]] += shift
-    pivot, update = structure.pivot, structure.update
-    multipliers, diagonal = structure.row.shape[0], structure.row.shape[0] + structure.column.shape[0]
-    e, begin, q = 0, multipliers, 0
-    for k in range(pivot.shape[0]):
-        inverse = 1.0 / factors[diagonal + k]
-        factors[diagonal + k] = inverse
-        end = multipliers + pivot[k, COLUMNS_END]
-        while e < pivot[k, ROWS_END]:
-            multiplier = factors[e] * inverse
-            factors[e] = multiplier
-            for entry in range(begin, end):
-                factors[update[q]] -= multiplier * factors[entry]
-                q += 1
-            e += 1
-        begin = end
-
-
-@jit
-def solve(factors, structure, b):
-    """Solve in place with the factors."""
-    pivot, row, column = structure.pivot, structure.row, structure.column
-    n, multipliers = pivot.shape[0], row.shape[0]
-    diagonal = multipliers + column.shape[0]
-    e = 0
-    for k in range(n):
-        value = b[pivot[k, UNKNOWN]]
-        end = pivot[k, ROWS_END]
-        for place in range(e, end):
-            b[row[place]] -= factors[place] * value
-        e = end
-    end = column.shape[0]
-    for k in range(n - 1, -1, -1):
-        value = b[pivot[k, UNKNOWN]]
-        begin = pivot[k - 1, COLUMNS_END] if k > 0 else 0
-        for place in range(begin, end):
-            value -= factors[multipliers + place] * b[column[place]]
-        b[pivot[k, UNKNOWN]] = value * factors[diagonal + k]
-        end = begin
-
-
-@jit
-def stage(i, slope_weight, h, structure, work):
+def stage(i, slope_weight, h, structure, solve, work):
     """Turn u[i], which holds the sum of c_ij u_j, into stage i; its state stands in `work.probe`, slopes in `work.slope`."""
     n = structure.n_species
     right = work.u[i]
@@ -230,7 +180,7 @@ def stage(i, slope_weight, h, structure, work):
     if slope_weight != 0.0 and structure.time_terms.shape[0] > 0:
         for s in range(right.shape[0]):
             right[s] += slope_weight * h * work.partial_time[s]
-    solve(work.factors, structure, right)
+    solve(work.factors, right)
 
 
 @jit
@@ -240,43 +190,43 @@ def stage_slope(t, structure, slopes, work):
 
 
 @jit
-def step(t, h, structure, slopes, work):
+def step(t, h, structure, slopes, factorise, solve, work):
     """Try a step from (t, work.x), where `linearise` was done and work.slope_here holds the slope; write work.x_new.
 
     Stage 6 stays in ``work.u[5]``: it is the estimate of the local error. Coefficients of the dense output go into work.dense.
     """
     n = structure.n_species
     x, y, u = work.x, work.probe, work.u
-    factorise(1.0 / (GAMMA * h), work.jacobian, structure, work.factors)
+    factorise(1.0 / (GAMMA * h), work.jacobian, work.factors)
     for s in range(n):
         work.slope[s] = work.slope_here[s]
         u[0, s] = 0.0
-    stage(0, SLOPE1, h, structure, work)
+    stage(0, SLOPE1, h, structure, solve, work)
     for s in range(n):
         y[s] = x[s] + A21 * u[0, s]
         u[1, s] = C21 * u[0, s]
     stage_slope(t + TIME2 * h, structure, slopes, work)
-    stage(1, SLOPE2, h, structure, work)
+    stage(1, SLOPE2, h, structure, solve, work)
     for s in range(n):
         y[s] = x[s] + A31 * u[0, s] + A32 * u[1, s]
         u[2, s] = C31 * u[0, s] + C32 * u[1, s]
     stage_slope(t + TIME3 * h, structure, slopes, work)
-    stage(2, SLOPE3, h, structure, work)
+    stage(2, SLOPE3, h, structure, solve, work)
     for s in range(n):
         y[s] = x[s] + A41 * u[0, s] + A42 * u[1, s] + A43 * u[2, s]
         u[3, s] = C41 * u[0, s] + C42 * u[1, s] + C43 * u[2, s]
     stage_slope(t + TIME4 * h, structure, slopes, work)
-    stage(3, SLOPE4, h, structure, work)
+    stage(3, SLOPE4, h, structure, solve, work)
     for s in range(n):
         y[s] = x[s] + A51 * u[0, s] + A52 * u[1, s] + A53 * u[2, s] + A54 * u[3, s]
         u[4, s] = C51 * u[0, s] + C52 * u[1, s] + C53 * u[2, s] + C54 * u[3, s]
     stage_slope(t + h, structure, slopes, work)
-    stage(4, 0.0, h, structure, work)
+    stage(4, 0.0, h, structure, solve, work)
     for s in range(n):
         y[s] += u[4, s]
         u[5, s] = C61 * u[0, s] + C62 * u[1, s] + C63 * u[2, s] + C64 * u[3, s] + C65 * u[4, s]
     stage_slope(t + h, structure, slopes, work)
-    stage(5, 0.0, h, structure, work)
+    stage(5, 0.0, h, structure, solve, work)
     for s in range(n):
         work.x_new[s] = y[s] + u[5, s]
         work.dense[0, s] = D21 * u[0, s] + D22 * u[1, s] + D23 * u[2, s] + D24 * u[3, s] + D25 * u[4, s]

@@ -147,11 +147,11 @@ _SIGNATURE = types.void(
 
 @jit_as(_SIGNATURE, allocating=True)
 def simulate_events(
-    static, hazards, slopes, derivatives, observe, event_times, conditions, effects, structure,
+    static, hazards, slopes, derivatives, factorise, solve, observe, event_times, conditions, effects, structure,
     t_save, parameters, initial, source, max_events, seed, patients, replicates, purpose,
     out, fired, statistics, status,
 ):  # fmt: skip
-    """Simulate a chunk of rows; arguments as `sim.kernels.ode.solve`, then the key of each row's random stream."""
+    """Simulate a chunk of rows; arguments as `sim.kernels.ode.simulate_ode`, then the key of each row's random stream."""
     work = allocate(structure)
     rate = np.zeros(structure.reaction.shape[0])
     stream = np.zeros(STATE_WORDS, np.uint64)

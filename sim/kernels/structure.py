@@ -18,8 +18,6 @@ FloatArray = npt.NDArray[np.float64]
 HAZARD, FACTOR, CHANGES_COUNT, CHANGE_BEGIN, CHANGE_END = range(5)
 # columns of Structure.assembly and .time_terms: where (slot or row), which value of [hazards, derivatives], factor, reaction
 PLACE, SOURCE, MULTIPLIER, REACTION = range(4)
-# columns of Structure.pivot
-UNKNOWN, ROWS_END, COLUMNS_END = range(3)
 # columns of Structure.event
 TIMED, STOP, HAS_IF, EFFECT_BEGIN, EFFECT_END = range(5)
 # operations of Structure.effect, in the order in which an event applies them
@@ -56,10 +54,6 @@ class Structure(NamedTuple):
     diagonal: IntegerArray
     time_terms: IntegerArray
     time_coefficient: FloatArray
-    pivot: IntegerArray
-    row: IntegerArray
-    column: IntegerArray
-    update: IntegerArray
     event: IntegerArray
     effect: IntegerArray
     is_count: IntegerArray
@@ -85,6 +79,10 @@ SLOPES = types.void(_float, _vector, _vector, _vector, _vector, _vector, _vector
 """slopes(t, x, p, a, d, h, dx): the same, and dx/dt from all reactions but those that a kernel may count."""
 DERIVATIVES = HAZARDS
 """derivatives(t, x, p, a, d, g): partial derivatives of d and h by species, sums and time."""
+FACTORISE = types.void(_float, _vector, _vector)
+"""factorise(shift, jacobian, factors): factors of shift (on the diagonal of the species) + jacobian."""
+SOLVE = types.void(_vector, _vector)
+"""solve(factors, b): overwrites b by the solution."""
 OBSERVE = types.void(_float, _vector, _vector, _vector, _vector)
 """observe(t, x, p, a, y): the outputs. The same shape serves event_times and conditions."""
 EFFECTS = types.void(_integer, _float, _vector, _vector, _vector, _vector)
@@ -103,10 +101,6 @@ STRUCTURE_TYPE = types.NamedTuple(
         _table,
         _vector,  # time terms
         _table,
-        _integers,
-        _integers,
-        _integers,  # factorisation
-        _table,
         _table,  # events
         _integers,  # counts
         _table,  # species
@@ -124,9 +118,11 @@ FUNCTION_TYPES = (
     types.FunctionType(HAZARDS),
     types.FunctionType(SLOPES),
     types.FunctionType(DERIVATIVES),
+    types.FunctionType(FACTORISE),
+    types.FunctionType(SOLVE),
     types.FunctionType(OBSERVE),
     types.FunctionType(OBSERVE),
     types.FunctionType(OBSERVE),
     types.FunctionType(EFFECTS),
 )
-"""static, hazards, slopes, derivatives, observe, event_times, conditions, effects: the first arguments of every driver."""
+"""static, hazards, slopes, derivatives, factorise, solve, observe, event_times, conditions, effects: first in every driver."""

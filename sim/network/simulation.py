@@ -254,9 +254,9 @@ def _driver(kernel: Kernel, compiled: CompiledNetwork) -> tuple[Callable[..., No
     absolute = _absolute(kernel, compiled)
     limits = (float(kernel.max_step), kernel.max_steps, kernel.max_events)
     if isinstance(kernel, ODE):
-        from sim.kernels.ode import solve
+        from sim.kernels.ode import simulate_ode
 
-        return solve, (kernel.rtol, absolute, *limits)
+        return simulate_ode, (kernel.rtol, absolute, *limits)
     from sim.kernels.hybrid import simulate_hybrid
 
     chance = (float(kernel.threshold), kernel.tolerance)

@@ -9,9 +9,11 @@ import pytest
 
 from sim.kernels import rosenbrock
 from sim.kernels.structure import FACTOR, HAZARD
-from sim.network.codegen import Generator, compile_network
+from sim.network.codegen import compile_network
 from sim.network.expression import evaluate
+from sim.network.generator import Generator
 from sim.network.network import Network
+from sim.network.tables import structure_of
 
 FACTORS = (
     "p0", "p1*{x}", "{x}/(p1 + {x})", "{x}*{y}", "{x}**2", "{x}**p2", "exp(-p0*{y})", "sqrt(1 + {x})", "log(2 + {y})",
@@ -58,7 +60,8 @@ class Plain:
         outputs = [s.name for s in net.all_species] + [d.name for d in net.all_definitions]
         generator = Generator(net, outputs)
         self.source = generator.source()
-        self.structure = generator.structure()
+        self.structure = structure_of(generator)
+        self.order = generator.assembly.order
         self.outputs = outputs
         text = self.source.replace(
             "from sim.kernels._jit import jit_as", "def jit_as(*_): return lambda f: f"
@@ -118,17 +121,7 @@ class Plain:
         return -minus[:n, :n] + border @ -minus[n:, :n], partial[:n] + border @ partial[n:]
 
     def places(self) -> dict[tuple[int, int], int]:
-        s = self.structure
-        found, below, right = {}, 0, 0
-        multipliers = len(s.row)
-        for k, (unknown, rows_end, columns_end) in enumerate(s.pivot):
-            for e in range(below, rows_end):
-                found[int(s.row[e]), int(unknown)] = e
-            for e in range(right, columns_end):
-                found[int(unknown), int(s.column[e])] = multipliers + e
-            found[int(unknown), int(unknown)] = multipliers + len(s.column) + k
-            below, right = rows_end, columns_end
-        return found
+        return self.order.slots
 
 
 def environment(net: Network, t: float) -> dict[str, float]:

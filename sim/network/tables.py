@@ -1,0 +1,161 @@
+"""Network -> the tables that kernels walk (sim/kernels/structure.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.kernels import structure as names
+from sim.kernels.structure import Structure
+from sim.network.expression import Call, Expression, Negate, Subtract, Symbol, postorder
+from sim.network.generator import Generator
+
+Integers = npt.NDArray[np.int64]
+
+REACTION_ROLES = {
+    "drift_only": names.DRIFT_ONLY,
+    "birth": names.BIRTH,
+    "death": names.DEATH,
+    "conversion": names.CONVERSION,
+    "arrival": names.ARRIVAL,
+    "exact": names.EXACT,
+}
+SPECIES_ROLES = {
+    "concentration": names.CONCENTRATION,
+    "branching": names.BRANCHING,
+    "counted": names.COUNTED,
+}
+
+
+def structure_of(generator: Generator) -> Structure:
+    """Return the tables of a network whose text has been written: the text decides how many values are hoisted.
+
+    Parameters
+    ----------
+    generator : Generator
+        After its `source`.
+    """
+    network, places, assembly = generator.network, generator.places, generator.assembly
+    n, sums = len(places.species), len(places.sums)
+    slots = assembly.order.slots
+    events, effects = _events(generator)
+    species = zip(
+        (SPECIES_ROLES[role] for role in generator.classification.species),
+        _in_hazards(generator),
+        _in_triggers(generator),
+        strict=True,
+    )
+    roles = generator.classification.reactions
+    return Structure(
+        n_species=n,
+        n_parameters=len(places.parameters),
+        n_static=len(places.hoisted),
+        n_definitions=sums,
+        n_hazards=len(generator.hazards),
+        n_derivatives=len(generator.derivatives),
+        n_outputs=len(generator.outputs),
+        n_slots=len(slots),
+        reaction=_table(assembly.reactions, 5),
+        change_species=_list(assembly.change_species),
+        change_amount=np.array(assembly.change_amount, dtype=np.float64),
+        assembly=_table(
+            [(slots[e.row, e.column], e.source, e.factor, e.reaction) for e in assembly.entries], 4
+        ),
+        assembly_coefficient=np.array([e.coefficient for e in assembly.entries], dtype=np.float64),
+        unit_slots=_list(slots[n + k, n + k] for k in range(sums)),
+        diagonal=_list(slots[i, i] for i in range(n)),
+        time_terms=_table([(term.row, *term[2:]) for term in assembly.time_terms], 4),
+        time_coefficient=np.array([term.coefficient for term in assembly.time_terms], dtype=np.float64),
+        event=_table(events, 5),
+        effect=_table(effects, 2),
+        is_count=_list(int(s.kind == "count") for s in network.all_species),
+        species=_table(list(species), 3),
+        reaction_role=_list(REACTION_ROLES[role] for role in roles),
+        maskable=_places(roles, "exact"),
+        turnover=_places(roles, "birth", "death"),
+        conversions=_places(roles, "conversion"),
+        arrivals=_places(roles, "arrival", "conversion"),
+        signed=_signed_reactions(generator),
+    )
+
+
+def _table(rows: Sequence[Sequence[int]], width: int) -> Integers:
+    return np.array(rows, dtype=np.int64).reshape(len(rows), width)
+
+
+def _list(values: Iterable[int]) -> Integers:
+    return np.array(list(values), dtype=np.int64)
+
+
+def _places(roles: Sequence[str], *wanted: str) -> Integers:
+    """Return the places of the reactions that have one of the roles."""
+    return _list(r for r, role in enumerate(roles) if role in wanted)
+
+
+def _events(generator: Generator) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
+    """Return the events, and what each does to which species in the order in which it is applied."""
+    events: list[tuple[int, ...]] = []
+    effects: list[tuple[int, ...]] = []
+    for event in generator.network.all_events:
+        begin = len(effects)
+        for operation, group in (
+            (names.SURVIVE, event.survive),
+            (names.SET, event.set),
+            (names.ADD, event.add),
+        ):
+            effects.extend((generator.places.species[name], operation) for name in group)
+        flags = (event.at is not None, event.stop, event.if_ is not None)
+        events.append((*map(int, flags), begin, len(effects)))
+    return events, effects
+
+
+def _in_hazards(generator: Generator) -> list[int]:
+    """Return 1 for each species that a hazard, a count of arrivals or a counted reaction depends on."""
+    found: set[str] = set()
+    places, classification = generator.places, generator.classification
+    for expression in (*generator.hazards, *(places.definitions[name] for name in places.sums)):
+        found |= expression.symbols
+    for rate, role in zip(classification.rates, classification.reactions, strict=True):
+        if role in ("arrival", "exact") and rate.reactant is not None:
+            found.add(rate.reactant)
+    return [int(name in found) for name in places.species]
+
+
+def _in_triggers(generator: Generator) -> list[int]:
+    """Return 1 for each species that the condition of a trigger depends on."""
+    found: set[str] = set()
+    for event in generator.network.all_events:
+        if event.when is not None:
+            found |= generator.network.depends_on(event.when)
+    return [int(name in found) for name in generator.places.species]
+
+
+def _signed_reactions(generator: Generator) -> Integers:
+    """Return the places of the reactions of counts whose hazard has a sign that is not plain from its form."""
+    network = generator.network
+    counts = {s.name for s in network.all_species if s.kind == "count"}
+    triples = enumerate(zip(network.all_reactions, generator.classification.rates, strict=True))
+    return _list(
+        r
+        for r, (reaction, rate) in triples
+        if any(name in counts for name in reaction.net) and _may_be_negative(rate.hazard, generator)
+    )
+
+
+def _may_be_negative(expression: Expression, generator: Generator) -> bool:
+    """Tell whether an expression of the state subtracts, or calls what may be negative, with definitions opened."""
+    places = generator.places
+    seen: set[str] = set()
+    roots = [expression]
+    while roots:
+        for node in postorder([roots.pop()]):
+            if isinstance(node, Symbol) and node.name in places.sums and node.name not in seen:
+                seen.add(node.name)
+                roots.append(places.definitions[node.name])
+            elif places.is_fixed(node):
+                continue
+            elif isinstance(node, Subtract | Negate) or (isinstance(node, Call) and node.function == "log"):
+                return True
+    return False
