@@ -7,6 +7,7 @@ read stay fast. Those of `_ELSEWHERE` live in modules of their own, each with a 
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -29,8 +30,9 @@ from sim.cli_common import (
     print_problems,
     print_table,
     read_scenario,
+    say,
 )
-from sim.errors import CartsimError, InputError
+from sim.errors import CartsimError, InputError, StorageError
 
 if TYPE_CHECKING:
     from sim.network import Network
@@ -44,6 +46,9 @@ TERMINATED = 143
 BROKEN_PIPE = 141
 
 _ELSEWHERE = ("run", "check", "doctor")
+
+# What the system says when an output has no room or does not work; the fault is not the program's.
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 
 app = typer.Typer(
     name="cartsim",
@@ -257,6 +262,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """
     # Otherwise every start searches all installed packages for pydantic's plugins; there are none to find.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    _ready_streams()
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     # A global option works in any place.
@@ -271,11 +277,10 @@ def _run(arguments: list[str], debug: bool) -> int:
         code = _invoke(arguments)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        say("interrupted; the same command begins again")
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader has gone; without this, Python complains when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
         return BROKEN_PIPE
     except CartsimError as error:
         if debug:
@@ -285,13 +290,34 @@ def _run(arguments: list[str], debug: bool) -> int:
     except Exception as error:
         usage = _usage_line(error)
         if usage is not None:
-            print(usage, file=sys.stderr)
+            say(usage)
             return InputError.exit_code
         if debug:
             raise
-        print(_internal_error_line(error), file=sys.stderr)
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            _give_up_stdout()
+            reason = (error.strerror or type(error).__name__).lower()
+            say(
+                f"{error.filename or 'output'}: {reason}; what is written needs a place; free some room or write elsewhere"
+            )
+            return StorageError.exit_code
+        say(_internal_error_line(error))
         return INTERNAL_ERROR
     return code
+
+
+def _ready_streams() -> None:
+    """Give closed streams a place to go, and let no letter that stdout does not know end a command."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for as long as the process
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")
+
+
+def _give_up_stdout() -> None:
+    """Send what is left elsewhere; without this, Python complains when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _invoke(arguments: list[str]) -> int:
@@ -309,6 +335,7 @@ def _invoke(arguments: list[str]) -> int:
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    say("terminated; the same command begins again")
     sys.exit(TERMINATED)
 
 
@@ -323,7 +350,7 @@ def _usage_line(error: Exception) -> str | None:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "cartsim"
     text = " ".join(str(message()).split()).rstrip(".")
-    return f"{command}: {text}; the command does not allow this; see {command} --help"
+    return f"{command}: {text}; a command takes what its help lists; see {command} --help"
 
 
 def _internal_error_line(error: Exception) -> str:

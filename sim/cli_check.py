@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sim.cli_common import JsonOption, SetOption, print_json, read_scenario
+from sim.cli_common import (
+    JsonOption,
+    PatientsOption,
+    SeedOption,
+    SetOption,
+    ThreadsOption,
+    print_json,
+    read_scenario,
+)
 from sim.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,17 +38,14 @@ def command(
         ),
     ],
     assignments: SetOption = [],  # noqa: B006 - typer copies it
-    patients: Annotated[
-        int | None,
-        typer.Option(metavar="N", help=f"Virtual patients per arm; {_PATIENTS} at most by default."),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of all chance.")] = None,
-    threads: Annotated[
-        int | None, typer.Option(metavar="N", help="Worker threads; changes no number.")
-    ] = None,
+    patients: PatientsOption = None,
+    seed: SeedOption = 0,
+    threads: ThreadsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare reported outcomes with simulated ones; exit 1 when one falls outside.
+
+    A scenario is simulated with 400 patients per arm, or as many as it has; nothing is written.
 
     \b
     Examples:
@@ -48,7 +53,7 @@ def command(
       cartsim check runs/fry2018-cd22-1a2b3c4d --json
     """  # noqa: D301 - click ends a paragraph of its own lines with \b
     if Path(name).is_dir():
-        if assignments or patients is not None or seed is not None:
+        if assignments or patients is not None or seed:
             raise InputError(
                 f"{name}: a run that was made; its numbers stand; leave out --set, --patients and --seed"
             )
@@ -56,7 +61,7 @@ def command(
 
         result = open_run(Path(name))
     else:
-        result = _simulate(name, assignments, patients, seed or 0, threads)
+        result = _simulate(name, assignments, patients, seed, threads)
     _tell(result, as_json)
     if result.failed:
         raise typer.Exit(FAILED_ROWS)

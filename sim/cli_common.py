@@ -6,8 +6,10 @@ stdout is data, stderr is log. Nothing heavy is imported at the top: every comma
 from __future__ import annotations
 
 import json
+import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,12 +22,16 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_LINES",
     "JsonOption",
+    "PatientsOption",
     "ScenarioArgument",
+    "SeedOption",
     "SetOption",
+    "ThreadsOption",
     "print_json",
     "print_table",
     "problem_lines",
     "read_scenario",
+    "say",
 ]
 
 MAX_LINES = 3
@@ -40,6 +46,58 @@ SetOption = Annotated[
         "--set",
         metavar="PATH=VALUE",
         help="Change one value, e.g. patients.size=50. May be repeated.",
+        show_default=False,
+    ),
+]
+
+
+def _whole(option: str, low: int, high: int, example: int) -> Callable[[str], int]:
+    """Return a reader of whole numbers that refuses others in the words of every other problem."""
+
+    def read(text: str | int) -> int:
+        # A default passes through here as well.
+        text = str(text).strip()
+        shown = f"'{' '.join(text.split())[:40]}'"
+        if not re.fullmatch(r"[+-]?[0-9]{1,60}", text):
+            raise InputError(
+                f"{option}: {shown}; must be a whole number; write for example {option} {example}"
+            )
+        if not low <= int(text) <= high:
+            raise InputError(
+                f"{option}: {int(text)}; must be from {low} to {high}; write for example {option} {example}"
+            )
+        return int(text)
+
+    return read
+
+
+PatientsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--patients",
+        metavar="N",
+        parser=_whole("--patients", 1, 100_000_000, 1000),
+        help="Virtual patients per arm; those of the scenario by default.",
+        show_default=False,
+    ),
+]
+SeedOption = Annotated[
+    int,
+    typer.Option(
+        "--seed",
+        metavar="N",
+        parser=_whole("--seed", 0, 2**64 - 1, 1),
+        help="Seed of all chance; 0 by default.",
+        show_default=False,
+    ),
+]
+ThreadsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        metavar="N",
+        parser=_whole("--threads", 1, 4096, 2),
+        help="Worker threads, all cores by default; changes no number.",
         show_default=False,
     ),
 ]
@@ -77,12 +135,20 @@ def print_problems(error: InputError | Exception) -> None:
     """Write an error's lines to stderr."""
     problems = error.problems if isinstance(error, InputError) else [str(error) or type(error).__name__]
     for line in problem_lines(problems):
-        print(line, file=sys.stderr)
+        say(line)
+
+
+def say(line: str) -> None:
+    """Write a line to stderr; where it cannot be written nobody reads it, and the exit code must still be the right one."""
+    with suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
 
 
 def print_json(value: Any) -> None:
     """Write a value to stdout as JSON; what JSON cannot hold must not be in it."""
-    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    # Where stdout cannot hold every letter, escapes can.
+    plain = not (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
+    print(json.dumps(value, indent=2, ensure_ascii=plain, allow_nan=False))
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -67,10 +67,13 @@ def _cache() -> Finding:
     from sim.kernels import cache
 
     folder = cache.folder()
-    writable = folder is not None and folder.is_dir() and os.access(folder, os.W_OK)
+    if folder is None:
+        fix = "give your user a writable cache folder, such as CARTSIM_CACHE=/tmp/cartsim"
+        return Finding(
+            "compiled-code cache", False, "no folder can be written, so every run compiles for a minute", fix
+        )
     state = "cold: the first run compiles for about a minute" if cache.is_cold() else "warm"
-    fix = "give your user a writable cache folder (XDG_CACHE_HOME), or every run compiles anew"
-    return Finding("compiled-code cache", writable, f"{folder} ({state})", fix)
+    return Finding("compiled-code cache", True, f"{folder} ({state})")
 
 
 def _compiler() -> Finding:

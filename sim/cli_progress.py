@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from sim.cli_common import say
 from sim.errors import NumericalWarning
 
 if TYPE_CHECKING:
@@ -41,8 +42,9 @@ def warming_up(scenario: Scenario, *, figures: bool) -> Iterator[Report]:
         # No display is needed, and none is looked for.
         os.environ.setdefault("MPLBACKEND", "Agg")
         threading.Thread(target=_load, args=(("matplotlib.pyplot", "pyarrow.parquet"),), daemon=True).start()
-    _log_to_stderr()
-    with warnings.catch_warnings(), reporting(scenario.name) as report:
+        # Where it keeps its fonts is no matter of the user's, who has no home folder to write to.
+        logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), reporting(scenario.name) as report, _telling_of_the_compiler():
         # The command counts failed rows itself, in one line.
         warnings.simplefilter("ignore", NumericalWarning)
         yield report
@@ -78,14 +80,35 @@ def _plain(title: str) -> Report:
     return report
 
 
-def _log_to_stderr() -> None:
-    """Show what the library logs, such as that it compiles for the first time."""
-    logger = logging.getLogger("cartsim")
-    if not logger.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(message)s"))
-        logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
+@contextmanager
+def _telling_of_the_compiler() -> Iterator[None]:
+    """Say once that a compilation has begun, lest a first run be taken for one that hangs."""
+    from numba.core import event
+
+    from sim.kernels import cache
+
+    class Told(event.Listener):  # type: ignore[misc]
+        told = False
+
+        def on_start(self, _event: object) -> None:
+            if not self.told:
+                self.told = True
+                kept = (
+                    "the next run starts at once"
+                    if cache.folder() is not None
+                    else "see cartsim doctor, as they cannot be kept"
+                )
+                say(f"compiling the kernels, which takes about a minute; {kept}")
+
+        def on_end(self, _event: object) -> None:
+            """Nothing to tell."""
+
+    listener = Told()
+    event.register("numba:compile", listener)
+    try:
+        yield
+    finally:
+        event.unregister("numba:compile", listener)
 
 
 def _load(modules: tuple[str, ...]) -> None:

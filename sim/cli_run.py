@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sim.cli_common import JsonOption, ScenarioArgument, SetOption, print_json, read_scenario
+from sim.cli_common import (
+    JsonOption,
+    PatientsOption,
+    ScenarioArgument,
+    SeedOption,
+    SetOption,
+    ThreadsOption,
+    print_json,
+    read_scenario,
+)
 
 if TYPE_CHECKING:
     from sim.trial.result import Result
@@ -24,12 +33,13 @@ def command(
         typer.Option("--out", "-o", metavar="DIR", help="Run directory; runs/<scenario>-<hash> by default."),
     ] = None,
     assignments: SetOption = [],  # noqa: B006 - typer copies it
-    patients: Annotated[int | None, typer.Option(metavar="N", help="Virtual patients per arm.")] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed of all chance.")] = 0,
-    kernel: Annotated[str | None, typer.Option(metavar="K", help="hybrid or ode.")] = None,
-    threads: Annotated[
-        int | None, typer.Option(metavar="N", help="Worker threads; changes no number.")
+    patients: PatientsOption = None,
+    seed: SeedOption = 0,
+    kernel: Annotated[
+        str | None,
+        typer.Option(metavar="K", help="hybrid or ode; the scenario's by default.", show_default=False),
     ] = None,
+    threads: ThreadsOption = None,
     no_figures: Annotated[bool, typer.Option("--no-figures", help="Write no figures.")] = False,
     as_json: JsonOption = False,
 ) -> None:

@@ -235,16 +235,22 @@ BAD_FILES = {
 }
 
 
-@pytest.mark.parametrize("command", ["validate", "show"])
+READERS = ["validate", "show", "run", "check"]
+
+
+@pytest.mark.parametrize("command", READERS)
 @pytest.mark.parametrize("fault", BAD_FILES)
-def test_a_bad_file_ends_in_one_line_with_place_value_rule_and_fix(run, tmp_path, command, fault):
+def test_a_bad_file_ends_in_one_line_with_place_value_rule_and_fix(
+    run, tmp_path, command, fault, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
     raw, parts = BAD_FILES[fault]
     path = tmp_path / "trial.yaml"
     path.write_bytes(raw)
     code, out, err = run(command, path)
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
-    assert err.startswith(f"{path}:")
+    assert err.startswith("trial.yaml:")
     assert err.count("; ") >= 2
     for part in parts:
         assert part in err
@@ -281,9 +287,14 @@ BAD_ARGUMENTS = {
 }
 
 
-@pytest.mark.parametrize("command", ["validate", "show"])
-@pytest.mark.parametrize("fault", BAD_ARGUMENTS)
-def test_bad_arguments_end_in_one_line_with_place_value_rule_and_fix(run, tmp_path, command, fault):
+@pytest.mark.parametrize(
+    ("command", "fault"),
+    [(c, f) for c in READERS for f in BAD_ARGUMENTS if (c, f) != ("check", "folder for a file")],
+)
+def test_bad_arguments_end_in_one_line_with_place_value_rule_and_fix(
+    run, tmp_path, command, fault, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
     arguments, parts = BAD_ARGUMENTS[fault]
     code, out, err = run(command, *(argument.format(tmp=tmp_path) for argument in arguments))
     assert (code, out) == (2, "")
@@ -374,12 +385,13 @@ class TestFailures:
 
     def test_an_interruption_is_130_and_quiet(self, run, fail):
         fail(KeyboardInterrupt())
-        assert run("list") == (130, "", "interrupted\n")
+        assert run("list") == (130, "", "interrupted; the same command begins again\n")
 
-    def test_a_termination_is_143(self):
+    def test_a_termination_is_143(self, capsys):
         with pytest.raises(SystemExit) as caught:
             cli._terminate(signal.SIGTERM, None)
         assert caught.value.code == 143
+        assert capsys.readouterr().err == "terminated; the same command begins again\n"
 
     def test_at_most_three_lines_and_the_rest_is_counted(self):
         assert problem_lines(["a"]) == ["a"]
@@ -422,8 +434,14 @@ def in_process(code: str) -> subprocess.CompletedProcess[str]:
     [
         ["--help"],
         ["list"],
+        ["list", "--models"],
         ["show", "dual-upfront"],
         ["show", "fry2018-cd22", "--equations"],
+        ["show", "fry2018-cd22", "--parameters"],
+        ["show", "fry2018-cd22", "--resolved"],
+        ["show", "fry2018-cd22", "--set", "parameters.killing_rate=12"],
+        ["run", "--help"],
+        ["check", "--help"],
         ["validate", *scenario_names()],
     ],
     ids=lambda arguments: " ".join(arguments[:3]),
@@ -439,7 +457,18 @@ def test_a_command_that_reads_imports_nothing_heavy(arguments):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["list"], ["show", "fry2018-cd22"], ["validate", *scenario_names()]]
+    "arguments",
+    [
+        ["--help"],
+        ["list"],
+        ["show", "fry2018-cd22"],
+        ["show", "dual-upfront", "--equations"],
+        ["show", "dual-upfront", "--parameters"],
+        ["show", "dual-upfront", "--resolved"],
+        ["validate", *scenario_names()],
+        ["check", "--help"],
+    ],
+    ids=" ".join,
 )
 def test_a_command_that_reads_answers_within_half_a_second(arguments):
     best = min(timed(arguments) for _ in range(5))
@@ -459,6 +488,48 @@ def test_a_reader_that_leaves_is_no_error():
         "import os, sys\nread, write = os.pipe()\nos.close(read)\nos.dup2(write, 1)\nfrom sim.cli import main\nmain(['show', 'dual-upfront'])"
     )
     assert (done.returncode, done.stderr) == (141, "")
+
+
+def shell(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as a shell does; ``cartsim`` stands for the program."""
+    program = command.replace("cartsim", f"'{sys.executable}' -m sim.cli")
+    return subprocess.run(
+        ["bash", "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(cli.__file__).parent.parent,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux")
+def test_a_full_output_is_a_storage_error_in_one_line():
+    done = shell("cartsim list > /dev/full")
+    assert done.returncode == 4
+    assert done.stderr.count("\n") == 1
+    assert "no space left on device" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux")
+def test_a_message_that_cannot_be_written_keeps_its_exit_code():
+    assert shell("cartsim validate nope 2> /dev/full").returncode == 2
+    assert shell("cartsim validate nope 2>&-").returncode == 2
+
+
+def test_a_closed_stdout_is_no_error():
+    done = shell("cartsim list >&-")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_letters_that_stdout_does_not_know_end_no_command(tmp_path):
+    path = tmp_path / "trial.yaml"
+    path.write_text("extends: untreated\ntitle: Tr\u00e4nen\n", encoding="utf-8")
+    done = shell(f"cartsim show {path}", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0
+    assert "Tr?nen" in done.stdout
+    done = shell(f"cartsim show {path} --json", PYTHONIOENCODING="ascii")
+    assert json.loads(done.stdout)["scenario"]["title"] == "Tr\u00e4nen"
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a Unix")

@@ -111,10 +111,15 @@ class TestRun:
     @pytest.mark.parametrize(
         ("arguments", "words"),
         [
-            (("--patients", "0"), "patients.size"),
+            (("--patients", "0"), "--patients: 0; must be from 1"),
+            (("--patients", "1e9"), "--patients: '1e9'; must be a whole number"),
+            (("--patients", "99999999999999999999"), "--patients: 99999999999999999999; must be from 1"),
+            (("--set", "engine.horizon=1e300"), "engine.horizon: 1e+300; must be"),
+            (("--set", "parameters.killing_rate=-1"), "parameters.killing_rate: -1.0; must be at least 0"),
+            (("--seed", str(2**64)), "--seed: 18446744073709551616; must be from 0"),
             (("--patients", "many"), "--patients"),
-            (("--seed", "-1"), "seed"),
-            (("--threads", "0"), "threads"),
+            (("--seed", "-1"), "--seed: -1; must be from 0"),
+            (("--threads", "0"), "--threads: 0; must be from 1"),
             (("--kernel", "magic"), "engine.kernel"),
             (("--set", "patient.size=3"), "patients"),
         ],
@@ -125,6 +130,7 @@ class TestRun:
         code, out, err = call("run", NAME, *arguments)
         assert (code, out) == (2, "")
         assert len(err.splitlines()) == 1
+        assert err.count("; ") >= 2
         assert words in err
         assert made_up.calls == 0
         assert list(tmp_path.iterdir()) == []
