@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sim.trial.measures import SHARES
 from sim.trial.reported import Comparison
 from sim.trial.result import Result
+from sim.units import DAYS_PER_MONTH
 
 __all__ = ["ENDPOINT_WORDS", "forest_columns", "outcome_label"]
 
@@ -35,12 +36,37 @@ ENDPOINT_WORDS = {
     "auc_0_28": "median CAR T exposure to day 28",
     "il6_index": "median IL-6 signalling index",
 }
+# Whom a figure is of, where that is not everybody infused and the endpoint does not say it.
+_AMONG_WORDS = {
+    "enrolled": "of all enrolled",
+    "evaluable": "of the evaluable",
+    "responders": "of those in remission",
+    "relapsed": "of those who relapsed",
+    "reinfused": "of the re-infused",
+    "cd19_negative_at_baseline": "of those CD19-negative before",
+    "transplanted": "of the transplanted",
+}
+_SAID = {
+    "remission_after_reinfusion": {"reinfused"},
+    "remission_days": {"responders", "evaluable"},
+    "rfs_days": {"responders", "evaluable"},
+    "cd22_ratio": {"relapsed", "responders", "evaluable"},
+}
+# Endpoints that are asked for on a day.
+_ON_A_DAY = frozenset(
+    {"in_remission", "relapse", "cd19_negative_relapse", "cd22_low_relapse", "alive", "transplanted"}
+)
 _UNITS = {"day": "days", "days": "days", "d": "days"}
 
 
 def outcome_label(result: Result, found: Comparison) -> str:
-    """Return what a reported row is about: the endpoint, and the arms where these are not all."""
+    """Return what a reported row is about: the endpoint, its day, whom it is of, and the arms where these are not all."""
     words = ENDPOINT_WORDS.get(found.endpoint, found.endpoint.replace("_", " "))
+    row = next(row for row in result.scenario.reported if row.id == found.id)
+    if row.at is not None and found.endpoint in _ON_A_DAY:
+        words += f" at {row.at / DAYS_PER_MONTH:.0f} months" if row.at >= 60.0 else f" at day {row.at:g}"
+    if row.among in _AMONG_WORDS and row.among not in _SAID.get(found.endpoint, ()):
+        words += f" {_AMONG_WORDS[row.among]}"
     if set(found.arms) == set(result.arms):
         return words
     return f"{words}, {', '.join(result.labels[arm] for arm in found.arms)}"

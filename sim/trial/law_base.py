@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     FloatArray: TypeAlias = NDArray[np.float64]
 
-__all__ = ["KINDS", "Kind", "Law"]
+__all__ = ["KINDS", "Kind", "Law", "number_text"]
 
 Kind = Literal["reported", "measured", "fitted", "assumed"]
 KINDS: tuple[Kind, ...] = ("reported", "measured", "fitted", "assumed")
@@ -85,12 +85,23 @@ class Law(ABC):
 
         >>> from sim.trial.laws import Fixed
         >>> Fixed(value=3e5, unit="cells/kg").describe()
-        '300000 cells/kg'
+        '3e5 cells/kg'
         """
         unit = "" if self.unit in {"1", "fraction"} else f" {self.unit}"
         return f"{self._describe()}{unit}"
 
     def _describe(self) -> str:
         numbers = {key: value for key, value in self.numbers().items() if key != "distribution"}
-        words = ", ".join(f"{key} {value:g}" for key, value in numbers.items())
+        words = ", ".join(f"{key} {number_text(value)}" for key, value in numbers.items())
         return f"{type(self).__name__.lower()} ({words})"
+
+
+def number_text(value: float) -> str:
+    """Write a number for people, as a paper does.
+
+    >>> number_text(3e5), number_text(1.5e6), number_text(45.0), number_text(1e-4), number_text(20000.0)
+    ('3e5', '1.5e6', '45', '1e-4', '20000')
+    """
+    text = f"{value:e}" if abs(value) >= 1e5 or 0.0 < abs(value) < 1e-3 else f"{value:g}"
+    mantissa, e, exponent = text.partition("e")
+    return f"{float(mantissa):g}e{int(exponent)}" if e else text

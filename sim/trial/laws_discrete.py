@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from sim.trial.law_base import Law
+from sim.trial.law_base import Law, number_text
 
 if TYPE_CHECKING:
     from sim.trial.law_base import FloatArray
@@ -43,7 +43,7 @@ class Fixed(Law):
         return {"value": self.value}
 
     def _describe(self) -> str:
-        return f"{self.value:g}"
+        return number_text(self.value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +115,11 @@ class Mix(Law):
         return [math.fsum(self.weights[: i + 1]) / total for i in range(len(self.weights) - 1)]
 
     def _describe(self) -> str:
-        return "mix of " + ", ".join(f"{v:g} ({w:g})" for v, w in zip(self.values, self.weights, strict=True))
+        whole = math.fsum(self.weights)
+        parts = zip(self.values, self.weights, strict=True)
+        return " or ".join(
+            f"{number_text(value)} ({100.0 * weight / whole:.0f} %)" for value, weight in parts
+        )
 
 
 @dataclass(frozen=True)
@@ -182,7 +186,11 @@ class Strata(Law):
         return [0.0, *inner, 1.0]
 
     def _describe(self) -> str:
-        return "strata " + ", ".join(f"{s.low:g}-{s.high:g} ({s.weight:g})" for s in self.strata)
+        whole = math.fsum(one.weight for one in self.strata)
+        return " or ".join(
+            f"{number_text(one.low)} to {number_text(one.high)} ({100.0 * one.weight / whole:.0f} %)"
+            for one in self.strata
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,7 +238,8 @@ class ByBurden:
 
     def describe(self) -> str:
         """Return the rule as a short text."""
-        return f"below {self.threshold:g} blasts {self.low_burden.describe()}, else {self.high_burden.describe()}"
+        low, high = self.low_burden.describe(), self.high_burden.describe()
+        return f"with less than {100.0 * self.threshold:.3g} % blasts {low}, with more {high}"
 
 
 def _within(stratum: Stratum, share: FloatArray) -> FloatArray:

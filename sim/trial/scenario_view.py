@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
+from sim.trial.law_base import number_text
 from sim.trial.laws import ByBurden, Law
 
 if TYPE_CHECKING:
@@ -51,7 +52,12 @@ def sections(scenario: Scenario) -> list[Section]:
     visits = ", ".join(f"{visit:g}" for visit in assay.visits)
     measured = [
         ("visits", f"day {visits}", ""),
-        ("residual disease", f"{assay.method}, limit {assay.mrd_limit:g}", ""),
+        ("residual disease", f"{assay.method}, limit {number_text(assay.mrd_limit)}", ""),
+        *(
+            [("between visits", f"examined when blasts reach {100 * assay.overt_blasts:.3g} %", "")]
+            if assay.overt_blasts is not None
+            else []
+        ),
     ]
     computed = [("kernel", engine.kernel, ""), ("horizon", f"{engine.horizon:g} days", "")]
     return [
@@ -108,7 +114,7 @@ def _arm_text(arm: Arm) -> str:
         when = f"day {infusion.day:g}"
         if infusion.only_if != "always":
             when = f"{infusion.only_if.replace('_', '-')} from {when}, {infusion.delay:g} days later"
-        parts.append(f"{infusion.product} {infusion.dose.describe()} ({when})")
+        parts.append(f"{infusion.product} ({when}): {infusion.dose.describe()}")
     enrolled = f"; {arm.enrolled} enrolled" if arm.enrolled is not None else ""
     return ("; ".join(parts) or "no infusion") + enrolled
 

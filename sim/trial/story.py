@@ -5,19 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from html import escape
-from typing import Any
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
 
 from sim.trial.forest import interval_of, outcome_label, unit_of
 from sim.trial.reported import Comparison
 from sim.trial.result import Result, comparison_record
 from sim.trial.summary import Row
+from sim.units import DAYS_PER_MONTH
+
+if TYPE_CHECKING:
+    from sim.trial.scenario import Scenario
+    from sim.trial.scenario_course import Infusion
 
 __all__ = ["figure_text", "html", "partings", "record", "reported_text", "text"]
 
-_DAYS_PER_MONTH = 365.25 / 12.0
 _WIDTH = 125
 # Days from which a time is written in months.
 _MONTHS_FROM = 60.0
+
+# Lines that are left out where they are next to nothing in every arm.
+_RARE = ("death_", "both_", "switched_")
+_SHOWN_FROM = 0.005
 
 #: Lines of the summary that are told; the others are in the files.
 _TOLD = (
@@ -45,6 +54,10 @@ _TOLD = (
     ),
 )
 
+_VERDICTS = (
+    "inside: the reported figure lies where 95 % of simulated trials with as many patients fall; of a reported range, the "
+    "simulated figure lies in it. OUTSIDE: it does not. Few patients make a wide interval."
+)
 NOT_CALIBRATED = (
     "Research only: for exploring mechanisms and forming hypotheses. Parameters are partly assumed and nothing here is "
     "calibrated yet. Not for individual patients, the choice of a dose or product, or regulatory evidence."
@@ -57,8 +70,10 @@ def text(result: Result) -> str:
         _heading(result),
         _table("Simulated outcomes (95 % interval of the simulation)", *_outcome_table(result)),
     ]
-    if any(row.name.endswith("relapse_12m") for row in result.rows):
-        blocks[-1] += "\n  * of those who reached remission, since the infusion    NR: not reached"
+    notes = [("* of those who reached remission, since the infusion", " *"), ("NR: not reached", "NR)")]
+    notes = [(note, sign) for note, sign in notes if sign in blocks[-1]]
+    if notes:
+        blocks[-1] += "\n  " + "    ".join(note for note, _ in notes)
     blocks += [reported_text(result), "What this is not\n" + _wrapped(NOT_CALIBRATED)]
     if result.failed:
         blocks.append(
@@ -136,7 +151,7 @@ def figure_text(value: float, unit: str) -> str:
     if unit == "share":
         return f"{100 * value:.0f} %"
     if unit == "days":
-        return f"{value / _DAYS_PER_MONTH:.1f} months" if value >= _MONTHS_FROM else f"{value:.0f} d"
+        return f"{value / DAYS_PER_MONTH:.1f} months" if value >= _MONTHS_FROM else f"{value:.0f} d"
     return f"{value:.2g}" if unit == "ratio" else f"{value:.3g}"
 
 
@@ -156,32 +171,52 @@ def _heading(result: Result) -> str:
     ]
     width = max(len(label) for label in result.labels.values())
     for name, arm in scenario.arms.items():
-        given = "; ".join(
-            f"{plan.product} on day {plan.day:g}" + ("" if plan.only_if == "always" else f" ({plan.only_if})")
-            + f", {plan.dose.describe()}"
-            for plan in arm.infusions
-        )  # fmt: skip
-        enrolled = f"   [trial: {arm.enrolled} patients]" if arm.enrolled else ""
-        lines.append(f"  {result.labels[name]:<{width}}   {given or 'no infusion'}{enrolled}")
+        given = [_infusion(scenario, plan) for plan in arm.infusions] or ["no infusion"]
+        given[-1] += f"   [trial: {arm.enrolled} patients]" if arm.enrolled else ""
+        for n, text in enumerate(given):
+            start = f"  {result.labels[name] if n == 0 else '':<{width}}   "
+            indent = " " * (len(start) + 2)
+            lines.append(
+                fill(text, _WIDTH, initial_indent=start, subsequent_indent=indent, break_on_hyphens=False)
+            )
     return "\n".join(lines)
+
+
+_WHO = {
+    "non_responder": "to non-responders",
+    "remission": "to those in remission",
+    "relapse": "to those who relapse",
+}
+
+
+def _infusion(scenario: Scenario, plan: Infusion) -> str:
+    """Say who gets how much of which product when."""
+    product = scenario.products[plan.product].label or plan.product
+    who = _WHO.get(plan.only_if)
+    if who is None:
+        return f"{product} on day {plan.day:g}, {plan.dose.describe()}"
+    when = f"from day {plan.day:g}" if plan.only_if == "relapse" else f"on day {plan.day + plan.delay:g}"
+    return f"{product} {who} {when}, {plan.dose.describe()}"
 
 
 def _outcome_table(result: Result) -> tuple[list[str], list[list[str]]]:
     """Return head and lines: an outcome a line, an arm a column; lines that are empty in all arms are left out."""
     found = {(row.arm, row.name): row for row in result.rows}
+    targets = {
+        target
+        for name in result.scenario.used_products()
+        for target in result.scenario.products[name].targets
+    }
     lines = []
     for name in _TOLD:
         rows = [found[arm, name] for arm in result.arms]
-        if all(math.isnan(row.value) or (row.value == 0.0 and _is_rare(name)) for row in rows):
+        rare = name.startswith(_RARE) or (name.startswith("cd22_low") and "cd22" not in targets)
+        if all(math.isnan(row.value) or (rare and row.value < _SHOWN_FROM) for row in rows):
             continue
         mark = " *" if "_relapse_" in name else ""
         unit = "" if rows[0].unit in ("share", "days") else f" ({rows[0].unit})"
         lines.append([rows[0].label + unit + mark, *(_with_interval(row) for row in rows)])
     return ["", *result.labels.values()], lines
-
-
-def _is_rare(name: str) -> bool:
-    return name.startswith(("death_", "both_", "switched_"))
 
 
 def _with_interval(row: Row) -> str:
@@ -190,12 +225,15 @@ def _with_interval(row: Row) -> str:
     value = figure_text(row.value, row.unit)
     if math.isnan(row.lower) and math.isnan(row.upper):
         return value
+    if row.lower == row.upper:
+        # An estimator that knows no spread at its edge says nothing by an interval of no width.
+        return value
     # Both ends in the unit that the value is written in.
     scale, digits = 1.0, None
     if row.unit == "share":
         scale, digits = 0.01, 0
     elif row.unit == "days":
-        scale, digits = (_DAYS_PER_MONTH, 1) if row.value >= _MONTHS_FROM else (1.0, 0)
+        scale, digits = (DAYS_PER_MONTH, 1) if row.value >= _MONTHS_FROM else (1.0, 0)
     ends = [_end(edge / scale, digits) for edge in (row.lower, row.upper)]
     return f"{value} ({' to '.join(ends)})"
 
@@ -241,6 +279,8 @@ def reported_text(result: Result) -> str:
     head, lines = _reported_table(result)
     none = "Reported beside simulated\n  No figure was reported that the simulation could be judged by."
     blocks = [_table("Reported beside simulated", head, lines) if lines else none]
+    if any(line[-1] != "-" for line in lines):
+        blocks[0] += f"\n{_wrapped(_VERDICTS)}"
     said = [found for found in result.comparisons if found.kind == "qualitative"]
     if said:
         body = "\n".join(_wrapped(f"- {found.reported}") for found in said)
@@ -263,7 +303,7 @@ def _parting(result: Result, found: Comparison) -> str:
     side = "higher" if found.simulated.value > found.reported_value else "lower"
     return (
         f"{label}: the trial saw {reported}, the simulated patients come out {side}, {simulated}; "
-        f"95 % of simulated trials of {found.size} patients lie between {low} and {high}."
+        f"95 % of simulated trials of {found.size} patient{'' if found.size == 1 else 's'} lie between {low} and {high}."
     )
 
 
@@ -292,6 +332,11 @@ def _html_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 
 def _wrapped(line: str, width: int = 100) -> str:
-    from textwrap import fill
-
-    return fill(line, width, initial_indent="  ", subsequent_indent="    " if line.startswith("- ") else "  ")
+    # A number and its per cent sign stay together.
+    text = fill(
+        line.replace(" %", "\0%"),
+        width,
+        initial_indent="  ",
+        subsequent_indent="    " if line.startswith("- ") else "  ",
+    )
+    return text.replace("\0%", " %")
