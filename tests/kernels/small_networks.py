@@ -1,0 +1,139 @@
+"""Small networks that take a kernel through all its parts in little time, for runs with the compiler off."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from sim.network.network import Network
+from sim.network.simulation import ODE, Hybrid, simulate
+from sim.network.trajectories import Trajectories
+
+
+def competition(*, large: bool = True) -> Network:
+    """A population that falls from millions to nothing under an environment that follows the ODE."""
+    net = Network("competition")
+    net.species("C", 0.4, kind="concentration")
+    net.species("B", 1e6 if large else 40)
+    net.species("M", 0)
+    net.define("all", "B + M")
+    net.reaction("CAR T cells", "0 -> C", "-0.3*C*log(C/20)")
+    net.reaction("killing of C", "C -> 0", "1e-3*C*all/(1 + all)")
+    net.reaction("division", "B -> 2 B", "0.2*B")
+    net.reaction("death", "B -> 0", "1.5*B*C/(4 + C)")
+    net.reaction("mutation", "B -> B + M", "1e-2*B")
+    net.reaction("escape", "B -> M", "2e-2*B")
+    net.reaction("mutant division", "M -> 2 M", "0.2*M")
+    net.reaction("mutant death", "M -> 0", "0.1*M + 0.2*M*C/(4 + C)")
+    net.event("chemo", at=2.5, survive={"B": 0.3, "M": 0.5})
+    net.event("relapse", when="M > 30", survive={"M": 0.2}, if_="time > 1")
+    net.event("gone", when="B < 0.5", stop=True, if_="time > 19")
+    return net
+
+
+def counted() -> Network:
+    """Pairs that form event by event while the environment moves."""
+    net = Network("counted")
+    net.species("C", 1.0, kind="concentration")
+    net.species("A", 3)
+    net.species("D", 0)
+    net.parameter("feed", 4.0)
+    net.reaction("decay", "C -> 0", "0.2*C*(1 + exp(-time))")
+    net.reaction("arrival", "0 -> A", "feed*C")
+    net.reaction("pair", "2 A -> D", "0.3*A*(A - 1)")
+    net.reaction("part", "D -> 2 A", "0.1*D")
+    net.reaction("loss", "D -> 0", "0.05*D")
+    net.event("dose", at=4, set={"C": 2.0}, add={"A": 6})
+    net.event("empty", when="A < 1", add={"A": 2})
+    return net
+
+
+def still() -> Network:
+    """Nothing continuous: the hybrid method is the exact one, and the exact one can run it too."""
+    net = Network("still")
+    net.species("A", 12)
+    net.species("B", 0)
+    net.reaction("bind", "2 A -> B", "0.05*A*(A - 1)")
+    net.reaction("part", "B -> 2 A", "0.2*B")
+    net.event("dose", at=3, add={"A": 4})
+    net.event("few", when="A < 3", add={"A": 5})
+    return net
+
+
+def crowded() -> Network:
+    """A rate that is zero at 20: leaps must not pass it."""
+    net = Network("crowded")
+    net.species("X", 15)
+    net.reaction("division", "X -> 2 X", "X*(1 - X/20)")
+    net.reaction("death", "X -> 0", "0.2*X")
+    return net
+
+
+def groups() -> Network:
+    """Newcomers in twos, rare ones, and classes that differ in their fate."""
+    net = Network("groups")
+    net.species("P", 6)
+    net.species("Q", 0)
+    net.species("R", 0)
+    net.reaction("twins", "0 -> 2 P", "1.5")
+    net.reaction("rare", "0 -> R", "0.02")
+    net.reaction("forth", "P -> Q", "0.4*P")
+    net.reaction("back", "Q -> P", "0.1*Q")
+    net.reaction("division", "P -> 2 P", "0.3*P")
+    net.reaction("death P", "P -> 0", "0.2*P")
+    net.reaction("death Q", "Q -> 0", "1.4*Q")
+    net.reaction("double", "Q -> 2 R", "0.3*Q")
+    net.event("many", when="P > 14", survive={"P": 0.3})
+    return net
+
+
+def oscillating() -> Network:
+    net = Network("oscillating")
+    net.species("X", 10.0, kind="concentration")
+    net.species("Y", 5.0, kind="concentration")
+    net.define("all", "X + 2*Y")
+    net.reaction("growth", "X -> 2 X", "1.1*X")
+    net.reaction("prey", "X + Y -> 2 Y", "0.4*X*Y*(1 + 0.1*all/(5 + all))")
+    net.reaction("death", "Y -> 0", "(0.4 + 0.1*exp(-time))*Y")
+    net.event("rescue", when="X < 0.3", add={"X": 0.2})
+    net.event("dose", at=10 / 3, survive={"Y": 0.5})
+    return net
+
+
+CASES: dict[str, tuple[Callable[[], Network], Any]] = {
+    "competition, ode": (competition, "ode"),
+    "oscillating, ode": (oscillating, ODE(rtol=1e-8)),
+    "oscillating, hybrid": (oscillating, Hybrid()),
+    "competition, hybrid": (competition, Hybrid()),
+    "few cells, hybrid": (lambda: competition(large=False), Hybrid(max_step=1.0)),
+    "low threshold, hybrid": (competition, Hybrid(threshold=100.0)),
+    "counted, hybrid": (counted, Hybrid()),
+    "still, hybrid": (still, Hybrid()),
+    "still, ssa": (still, "ssa"),
+    "crowded, hybrid": (crowded, Hybrid()),
+    "crowded, ssa": (crowded, "ssa"),
+    "groups, hybrid": (groups, Hybrid()),
+    "groups, ssa": (groups, "ssa"),
+}
+ROWS = 3
+
+
+def run(name: str) -> Trajectories:
+    build, kernel = CASES[name]
+    return simulate(build(), np.linspace(0, 20, 9), kernel, n=ROWS, seed=1, threads=1)
+
+
+if __name__ == "__main__":
+    found = {}
+    for case in CASES:
+        out = run(case)
+        found[case] = [
+            out.values.tolist(),
+            out.statistics["steps"].tolist(),
+            out.statistics["events"].tolist(),
+        ]
+    json.dump(found, sys.stdout)
