@@ -76,6 +76,7 @@ def courses(
     outputs: tuple[str, ...],
     kernel: str | ODE | Hybrid = "hybrid",
     n: int = 1,
+    threads: int = 1,
 ) -> Trajectories:
     """Simulate a cohort and save what a trial would not see."""
     return simulate(
@@ -88,5 +89,5 @@ def courses(
         initial=cohort.initial,
         outputs=outputs,
         patients=cohort.patients,
-        threads=1,
+        threads=threads,
     )
