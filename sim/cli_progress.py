@@ -98,7 +98,7 @@ def _telling_of_the_compiler() -> Iterator[None]:
                     if cache.folder() is not None
                     else "see cartsim doctor, as they cannot be kept"
                 )
-                say(f"compiling the kernels, which takes about a minute; {kept}")
+                say(f"compiling the kernels, which takes up to a minute; {kept}")
 
         def on_end(self, _event: object) -> None:
             """Nothing to tell."""

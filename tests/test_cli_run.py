@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -265,3 +266,55 @@ def test_claimed_folder_is_free_again_after_a_run(call):
     digest = json.loads(Path("out/provenance.json").read_text())["hash"]
     with RunDirectory(Path("out"), digest).claim():
         assert Path("out/lock").exists()
+
+
+def test_a_compilation_is_told_once_and_only_when_it_happens(capsys):
+    from numba import njit
+
+    from sim.cli_progress import warming_up
+    from sim.trial.scenario_io import load
+
+    with warming_up(load("untreated"), figures=False):
+        assert capsys.readouterr().err == ""
+        for source in ("lambda x: x + 1.5", "lambda x: x + 2.5"):
+            njit(eval(source))(1.0)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("compiling the kernels, which takes up to a minute; ")
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_run_with_its_code_and_leaves_no_half_file(tmp_path, signum, code):
+    """The real program; the signal comes once the run has begun to compute."""
+    # A shell that started the tests in the background has turned Ctrl-C off for them.
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from sim import cli; cli.main(['run', 'untreated', '--patients', '200000', '-o', 'out', '--no-figures'])"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    ) as process:
+        begun = time.monotonic()
+        while not (tmp_path / "out" / "provenance.json").exists() and time.monotonic() - begun < 60:
+            time.sleep(0.05)
+        process.send_signal(signum)
+        err = process.communicate(timeout=120)[1]
+    assert process.returncode == code
+    assert err.splitlines()[-1].endswith("; the same command begins again")
+    assert "Traceback" not in err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["provenance.json"]
+
+
+def test_json_is_whole_on_stdout_while_progress_goes_to_stderr(tmp_path):
+    command = [sys.executable, "-m", "sim.cli", "run", "untreated", "--patients", "3", "--json", "-o", "out"]
+    program = (
+        "import sys; from sim import cli_progress, cli; cli_progress._EVERY = 0.0; cli.main(sys.argv[1:])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *command[3:]],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
+    assert json.loads(done.stdout)["patients_per_arm"] == 3
+    assert "of 3 patients after" in done.stderr

@@ -147,8 +147,8 @@ def compare_reported(
     Where a row pools arms, so many simulated patients of each are taken that the arms stand as they did in the trial.
     Counts: beta-binomial from the simulated patients (a patient simulated several times counts once, with his
     mean). Medians: trials of n resampled from the simulated patients and followed as documented
-    (`sim.trial.predictive.km_medians`). Bands: the simulated share or median either lies in the band or not. Statements are
-    passed on.
+    (`sim.trial.predictive.km_medians`). Bands: the simulated share or median either lies in the band or not. A
+    statement gets the simulated share beside it, and no judgement.
     """
     names = (row.arm,) if row.arm is not None else (row.arms or tuple(outcomes))
     pooled = _in_proportion([outcomes[name] for name in names], names, enrolled or {})
@@ -176,6 +176,8 @@ def compare_reported(
             else _median(*_numbers(row, parts), level)
         )
         inside = None if np.isnan(simulated.value) else bool(row.low <= simulated.value <= row.high)
+    elif row.kind == "qualitative" and is_share(row.endpoint):
+        simulated = _share(_counts(parts, row), level)
     if predictive is not None:
         inside = predictive.inside
     return Comparison(

@@ -283,12 +283,19 @@ def reported_text(result: Result) -> str:
         blocks[0] += f"\n{_wrapped(_VERDICTS)}"
     said = [found for found in result.comparisons if found.kind == "qualitative"]
     if said:
-        body = "\n".join(_wrapped(f"- {found.reported}") for found in said)
+        body = "\n".join(_wrapped(f"- {found.reported}{_beside_words(result, found)}") for found in said)
         blocks.append(f"Also stated by the sources, as words that nothing is fitted to\n{body}")
     apart = partings(result)
     if apart:
         blocks.append("Where the two part\n" + "\n".join(_wrapped(f"- {line}") for line in apart))
     return "\n\n".join(blocks)
+
+
+def _beside_words(result: Result, found: Comparison) -> str:
+    """Return the simulated figure that a statement is about, in brackets."""
+    if math.isnan(found.simulated.value):
+        return ""
+    return f" (simulated: {outcome_label(result, found)}: {figure_text(found.simulated.value, 'share')})"
 
 
 def _parting(result: Result, found: Comparison) -> str:

@@ -269,3 +269,9 @@ class TestMeasures:
         }
         for among, rows in expected.items():
             assert np.flatnonzero(population(outcomes, among)).tolist() == rows, among  # type: ignore[arg-type]
+
+
+def test_statement_has_the_simulated_share_beside_it_and_no_judgement() -> None:
+    found = compare({"endpoint": "cr", "text": "most respond"}, responders(3, 4))
+    assert (found.reported, found.inside, found.predictive) == ("most respond", None, None)
+    assert found.simulated.value == 0.75

@@ -362,5 +362,5 @@ def test_what_a_scenario_extends_is_said_in_its_file():
 
 def test_a_number_as_a_key_is_found_on_its_line(tmp_path):
     path = write(tmp_path, "trial.yaml", "extends: untreated\n1: 2\n")
-    with pytest.raises(ScenarioError, match="trial.yaml:2: 1: 1; is no key of a scenario; remove it"):
+    with pytest.raises(ScenarioError, match=r"trial\.yaml:2: 1: 1; is no key of a scenario; remove it"):
         load(path)
