@@ -43,7 +43,9 @@ class Effect(NamedTuple):
 
     def __str__(self) -> str:
         """Return value and error in digits that mean something."""
-        digits = 2 if self.error == 0.0 else max(0, 1 - int(np.floor(np.log10(self.error))))
+        if not np.isfinite(self.error):
+            return "none to take it from" if np.isnan(self.value) else f"{self.value:.3g}"
+        digits = 3 if self.error < 1e-3 else max(0, 1 - int(np.floor(np.log10(self.error))))
         return f"{self.value:.{digits}f} ± {self.error:.{digits}f}"
 
 

@@ -169,12 +169,12 @@ def surviving_founders(
 ) -> float:
     """Expected CD19-negative founders whose line survives, from the network's own one-copy cells in one growth from one cell."""
     end = np.log(cells) / (birth - death)
-    times = np.linspace(0.0, end, 4001)
+    times = np.linspace(0.0, end, 801)
     one_copy = [species.name for species in UNTREATED.all_species if species.name.startswith("marrow_one_")]
     run = simulate(
         UNTREATED,
         times,
-        ODE(rtol=1e-9, atol=1e-12),
+        ODE(rtol=1e-7, atol=1e-12),
         parameters={
             "net_growth_rate": birth - death,
             "blast_death_rate": death,

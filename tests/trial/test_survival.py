@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 from scipy.stats import CensoredData
-from statsmodels.duration.survfunc import CumIncidenceRight, SurvfuncRight
+from statsmodels.duration.survfunc import CumIncidenceRight, SurvfuncRight, survdiff
 from statsmodels.stats.proportion import proportion_confint
 
 from sim.trial.estimates import binomial_interval
@@ -93,6 +93,40 @@ class TestKaplanMeier:
         assert kaplan_meier([1, 2], [1, 1]).at(3.0) == 0.0
         assert np.isnan(kaplan_meier([1, 2], [1, 0]).milestone(3.0)).all()
 
+    def test_nobody_with_an_event_leaves_the_curve_at_one_and_claims_no_interval(self) -> None:
+        curve = kaplan_meier([3, 1, 2, 2], np.zeros(4))
+        assert curve.survival.tolist() == [1.0, 1.0, 1.0]
+        assert curve.at_risk.tolist() == [4, 3, 1]
+        assert (curve.censored.tolist(), curve.events.tolist()) == ([1, 2, 1], [0, 0, 0])
+        assert (curve.variance == 0.0).all()
+        assert np.isnan(curve.median()).all()
+        assert curve.restricted_mean(3.0) == (3.0, 3.0, 3.0)
+        assert stats.ecdf(CensoredData(right=[3, 1, 2, 2])).sf.evaluate(2.5) == curve.at(2.5) == 1.0
+
+    @pytest.mark.parametrize(("event", "after"), [(True, 0.0), (False, np.nan)])
+    def test_one_patient_is_a_curve(self, event: bool, after: float) -> None:
+        curve = kaplan_meier([5.0], [event])
+        assert curve.at([4.9, 5.0]).tolist() == [1.0, 0.0 if event else 1.0]
+        assert float(curve.at(6.0)) == pytest.approx(after, nan_ok=True)
+        assert (curve.lower[0], curve.upper[0]) == ((0.0, 1.0) if event else (1.0, 1.0))
+        assert curve.median().value == pytest.approx(5.0 if event else np.nan, nan_ok=True)
+        assert curve.number_at_risk([5.0, 5.1]).tolist() == [1, 0]
+
+    def test_all_events_at_one_time_are_one_step_to_zero(self) -> None:
+        curve = kaplan_meier([7, 7, 7], [1, 1, 1])
+        assert (curve.survival.tolist(), curve.variance.tolist()) == ([0.0], [0.0])
+        assert curve.median().value == 7.0
+        assert SurvfuncRight(np.full(3, 7.0), np.ones(3)).surv_prob.tolist() == [0.0]
+
+    @pytest.mark.parametrize("level", [0.8, 0.95, 0.999])
+    def test_band_widens_with_its_level_and_stays_in_the_unit_interval(self, level: float) -> None:
+        time, event = censored_sample(2, 90)
+        wide, narrow = kaplan_meier(time, event, level=level), kaplan_meier(time, event, level=0.5)
+        inner = (wide.survival > 0) & (wide.survival < 1)
+        assert (wide.lower[inner] < narrow.lower[inner]).all()
+        assert (wide.upper[inner] > narrow.upper[inner]).all()
+        assert ((wide.lower >= 0) & (wide.upper <= 1)).all()
+
     def test_number_at_risk_counts_those_with_time_at_or_after(self) -> None:
         curve = kaplan_meier([1, 2, 2, 5], [1, 0, 1, 1])
         assert curve.number_at_risk([0, 1, 1.5, 2, 2.1, 5, 6]).tolist() == [4, 4, 3, 3, 1, 1, 0]
@@ -173,6 +207,30 @@ class TestCumulativeIncidence:
             assert np.sqrt(found.variance[row]) == pytest.approx(peer.cinc_se[row], abs=1e-10)
         assert found.event_free + found.incidence.sum(axis=0) == pytest.approx(np.ones(len(found.time)))
 
+    def test_example_worked_by_hand(self) -> None:
+        # At risk 6, 5, 3, 2, 1. Relapse at 1, 3, 4; death at 2, tied with a censoring; the last is censored at 5.
+        # F = S before x events/at risk: relapse 1/6, then 4/6 x 1/3, then 4/9 x 1/2; death 5/6 x 1/5. S = 5/6, 4/6, 4/9, 2/9.
+        found = cumulative_incidence([1, 2, 2, 3, 4, 5], [1, 2, 0, 1, 1, 0], ["relapse", "death"])
+        assert found.at_risk.tolist() == [6, 5, 3, 2, 1]
+        assert found.incidence[0] == pytest.approx([1 / 6, 1 / 6, 7 / 18, 11 / 18, 11 / 18])
+        assert found.incidence[1] == pytest.approx([0, 1 / 6, 1 / 6, 1 / 6, 1 / 6])
+        assert found.event_free == pytest.approx([5 / 6, 4 / 6, 4 / 9, 2 / 9, 2 / 9])
+        # Censoring the deaths instead answers another question: 1 - 5/6 x 2/3 x 1/2.
+        naive = kaplan_meier([1, 2, 2, 3, 4, 5], [1, 0, 0, 1, 1, 0])
+        assert 1 - naive.at(4) == pytest.approx(13 / 18)
+
+    def test_two_causes_at_one_time_share_the_step(self) -> None:
+        found = cumulative_incidence([2, 2, 2, 2], [1, 2, 0, 1], ["relapse", "death"])
+        assert (found.incidence[:, 0].tolist(), found.event_free.tolist()) == ([0.5, 0.25], [0.25])
+
+    def test_nobody_with_an_event_and_one_patient(self) -> None:
+        nobody = cumulative_incidence([1, 2], [0, 0], ["relapse"])
+        assert (nobody.incidence.tolist(), nobody.variance.tolist()) == ([[0.0, 0.0]], [[0.0, 0.0]])
+        assert np.isnan(nobody.at("relapse", 3))
+        one = cumulative_incidence([4], [2], ["relapse", "death"])
+        assert one.incidence.tolist() == [[0.0], [1.0]]
+        assert one.at("death", [3.9, 4, 9]).tolist() == [0.0, 1.0, 1.0]
+
     def test_one_cause_is_one_minus_kaplan_meier_with_greenwood(self) -> None:
         found = cumulative_incidence(REMISSION, RELAPSED, ["relapse"])
         curve = kaplan_meier(REMISSION, RELAPSED)
@@ -216,6 +274,16 @@ class TestLogRank:
         assert found.statistic**2 == pytest.approx(16.79, abs=5e-3)
         assert found.p_value == pytest.approx(4.17e-5, rel=5e-3)
         assert found.statistic < 0
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_equals_statsmodels_with_ties(self, seed: int) -> None:
+        (a, event_a), (b, event_b) = censored_sample(seed, 80), censored_sample(seed + 50, 60)
+        chi, p = survdiff(
+            np.concatenate([a, b]), np.concatenate([event_a, event_b]), np.repeat([0, 1], [80, 60])
+        )
+        found = logrank(a, event_a, b, event_b)
+        assert found.statistic**2 == pytest.approx(chi, rel=1e-9)
+        assert found.p_value == pytest.approx(p, rel=1e-9)
 
     def test_is_blind_to_the_order_of_the_groups(self) -> None:
         one = logrank(REMISSION, RELAPSED, PLACEBO, np.ones(21))
