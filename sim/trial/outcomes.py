@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sim.trial.scenario_schema import Criteria
 
-__all__ = ["COLUMNS", "TRUTHS", "AnalysisSet", "Outcomes", "assess"]
+__all__ = ["COLUMNS", "TRUTHS", "WORDS", "AnalysisSet", "Outcomes", "assess"]
 
 Column = NDArray[Any]
 AnalysisSet = Literal["enrolled", "infused", "evaluable"]
@@ -62,7 +62,8 @@ TRUTHS = frozenset(
         *("rescued", "relapse_car_t_persisting", "b_cell_aplasia"),
     )
 )
-_WORDS = frozenset(("arm", "relapse_phenotype", "best_response", "death_cause"))
+#: Columns of text.
+WORDS = frozenset(("arm", "relapse_phenotype", "best_response", "death_cause"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +132,7 @@ class Outcomes(Mapping[str, Column]):
                     np.where(np.isnan(values), False, values).astype(np.bool_), dtype="boolean"
                 )
                 table[name][np.isnan(values)] = pd.NA
-            elif name in _WORDS:
+            elif name in WORDS:
                 table[name] = pd.array([str(value) for value in values], dtype="str")
             else:
                 table[name] = values
@@ -144,7 +145,7 @@ class Outcomes(Mapping[str, Column]):
         for name in COLUMNS:
             if name in TRUTHS:
                 columns[name] = frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
-            elif name in _WORDS:
+            elif name in WORDS:
                 columns[name] = np.array([str(value) for value in frame[name]], dtype=np.str_)
             else:
                 columns[name] = frame[name].to_numpy()

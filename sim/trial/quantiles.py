@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sim.trial.tables import Columns
 
-__all__ = ["CourseQuantiles"]
+__all__ = ["PROBABILITIES", "CourseQuantiles"]
 
 #: Outputs of which quantiles are kept.
 QUANTITIES = ("car_t_blood", "marrow_blast_fraction")

@@ -29,12 +29,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sim.errors import InputError, StorageError
-from sim.trial.outcomes import TRUTHS, Outcomes
+from sim.trial.outcomes import COLUMNS, TRUTHS, WORDS, Outcomes
+from sim.trial.quantiles import PROBABILITIES
 from sim.trial.result import Result, comparison_record
-from sim.trial.run_directory import COMPLETE, PROVENANCE, RunDirectory
+from sim.trial.run_directory import COMPLETE, PROVENANCE, RunDirectory, read_digest
 from sim.trial.scenario import Scenario
 from sim.trial.summary import Row
-from sim.trial.tables import read_parquet, write_parquet
+from sim.trial.tables import Columns, read_parquet, write_parquet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -121,17 +122,34 @@ def read_run(path: Path) -> Result:
         raise InputError(
             f"{path}: the run was not completed; only a whole run can be read; run the same command again"
         )
+    seed, kernel = provenance.get("seed"), provenance.get("kernel")
+    if not isinstance(seed, int) or not isinstance(kernel, str | dict) or read_digest(path) is None:
+        raise _damaged(path / PROVENANCE, "lacks seed, kernel or hash")
     scenario = Scenario.parse(_read_json(path / SCENARIO, path), str(path / SCENARIO))
-    outcomes = Outcomes(read_parquet(path / ENDPOINTS, TRUTHS))
-    return Result(
-        scenario=scenario,
-        seed=int(provenance["seed"]),
-        kernel=provenance["kernel"],
-        outcomes=outcomes,
-        courses=read_parquet(path / KINETICS),
-        provenance=provenance,
-        path=path,
-    )
+    endpoints = read_parquet(path / ENDPOINTS, TRUTHS)
+    _check_columns(path / ENDPOINTS, endpoints, COLUMNS, WORDS)
+    rows, patients = len(endpoints["patient"]), scenario.patients.size * len(scenario.arms)
+    if rows == 0 or rows % patients:
+        raise _damaged(path / ENDPOINTS, f"has {rows} rows for {patients} patients")
+    courses = read_parquet(path / KINETICS)
+    _check_columns(path / KINETICS, courses, _COURSE_COLUMNS, frozenset(("arm", "quantity")))
+    return Result(scenario, seed, kernel, Outcomes(endpoints), courses, provenance, path)
+
+
+_COURSE_COLUMNS = ("arm", "quantity", "day", "n", *PROBABILITIES)
+
+
+def _check_columns(path: Path, table: Columns, names: Iterable[str], words: frozenset[str]) -> None:
+    """Refuse a table that lacks a column, or has text where numbers belong."""
+    for name in names:
+        if name not in table:
+            raise _damaged(path, f"lacks the column {name}")
+        if (table[name].dtype.kind in "biuf") == (name in words):
+            raise _damaged(path, f"has other values in {name}")
+
+
+def _damaged(path: Path, what: str = "is damaged") -> StorageError:
+    return StorageError(f"{path}: {what}; a run directory must be whole; delete the folder and run it again")
 
 
 def _read_json(path: Path, folder: Path) -> dict[str, Any]:
@@ -147,9 +165,9 @@ def _read_json(path: Path, folder: Path) -> dict[str, Any]:
             f"{path}: {reason}; a run directory must be readable; check its permissions"
         ) from None
     except ValueError:
-        raise StorageError(f"{path}: is damaged; a run directory must be whole; run it again") from None
+        raise _damaged(path) from None
     if not isinstance(value, dict):
-        raise StorageError(f"{path}: is damaged; a run directory must be whole; run it again")
+        raise _damaged(path)
     return value
 
 

@@ -66,12 +66,25 @@ def read_parquet(path: Path, truths: Collection[str] = ()) -> dict[str, NDArray[
         with pq.ParquetFile(path) as file:
             table = file.read().combine_chunks()
     except (OSError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0]
-        raise StorageError(f"{path}: {reason}; a run directory must be whole; run it again") from None
+        reason = (
+            "no such file" if isinstance(error, FileNotFoundError) else str(error).splitlines()[0].rstrip(".")
+        )
+        raise StorageError(
+            f"{path}: {reason}; a run directory must be whole; delete the folder and run it again"
+        ) from None
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if str(column.type) not in _READABLE:
+            raise StorageError(
+                f"{path}: has {column.type} in {name}; a run directory must be whole; delete the folder and run it again"
+            )
     return {
         name: _to_numpy(column, name in truths)
         for name, column in zip(table.column_names, table.columns, strict=True)
     }
+
+
+# Types of columns that are written; other programs write text as large_string.
+_READABLE = frozenset({"string", "large_string", "bool", "double", "int64", "int8"})
 
 
 def _to_arrow(values: NDArray[Any], truth: bool) -> pa.Array:
@@ -100,7 +113,7 @@ def _to_arrow(values: NDArray[Any], truth: bool) -> pa.Array:
 def _to_numpy(column: pa.ChunkedArray, truth: bool) -> NDArray[Any]:
     import pyarrow as pa
 
-    if pa.types.is_string(column.type):
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         return np.array(column.to_pylist(), dtype=np.str_)
     if column.num_chunks == 0:
         return np.zeros(0, dtype=np.float64)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 
@@ -284,6 +286,27 @@ class TestStorage:
             sim.open(tmp_path / "run")
         (tmp_path / "run" / "scenario.resolved.json").write_text("{")
         with pytest.raises(StorageError, match=r"scenario\.resolved\.json: is damaged"):
+            sim.open(tmp_path / "run")
+
+    @pytest.mark.parametrize(
+        ("file", "change", "words"),
+        [
+            ("provenance.json", lambda found: {**found, "seed": "x"}, "lacks seed, kernel or hash"),
+            ("provenance.json", lambda found: {}, "lacks seed, kernel or hash"),
+            ("endpoints.parquet", lambda found: found.drop(columns="cr"), "lacks the column cr"),
+            ("endpoints.parquet", lambda found: found.assign(cr="yes"), "has other values in cr"),
+            ("endpoints.parquet", lambda found: found.head(10), "has 10 rows for 120 patients"),
+            ("kinetics.parquet", lambda found: found.drop(columns="q50"), "lacks the column q50"),
+        ],
+    )
+    def test_what_was_tampered_with_is_named(self, result, tmp_path, file, change, words):
+        result.save(tmp_path / "run", figures=False)
+        path = tmp_path / "run" / file
+        if path.suffix == ".json":
+            path.write_text(json.dumps(change(json.loads(path.read_text()))))
+        else:
+            change(pd.read_parquet(path)).to_parquet(path)
+        with pytest.raises(StorageError, match=re.escape(f"{file}: {words}; a run directory must be whole")):
             sim.open(tmp_path / "run")
 
     def test_folder_that_is_no_run_is_refused(self, tmp_path):
