@@ -10,6 +10,7 @@ import sys
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 import sim
@@ -293,10 +294,14 @@ class TestStorage:
         [
             ("provenance.json", lambda found: {**found, "seed": "x"}, "lacks seed, kernel or hash"),
             ("provenance.json", lambda found: {}, "lacks seed, kernel or hash"),
-            ("endpoints.parquet", lambda found: found.drop(columns="cr"), "lacks the column cr"),
-            ("endpoints.parquet", lambda found: found.assign(cr="yes"), "has other values in cr"),
-            ("endpoints.parquet", lambda found: found.head(10), "has 10 rows for 120 patients"),
-            ("kinetics.parquet", lambda found: found.drop(columns="q50"), "lacks the column q50"),
+            ("endpoints.parquet", lambda found: found.drop_columns(["cr"]), "lacks the column cr"),
+            (
+                "endpoints.parquet",
+                lambda found: found.drop_columns(["cr"]).append_column("cr", found["arm"]),
+                "has other values in cr",
+            ),
+            ("endpoints.parquet", lambda found: found.slice(0, 10), "has 10 rows for 120 patients"),
+            ("kinetics.parquet", lambda found: found.drop_columns(["q50"]), "lacks the column q50"),
         ],
     )
     def test_what_was_tampered_with_is_named(self, result, tmp_path, file, change, words):
@@ -305,7 +310,9 @@ class TestStorage:
         if path.suffix == ".json":
             path.write_text(json.dumps(change(json.loads(path.read_text()))))
         else:
-            change(pd.read_parquet(path)).to_parquet(path)
+            with pq.ParquetFile(path) as stored:
+                table = stored.read()
+            pq.write_table(change(table), path)
         with pytest.raises(StorageError, match=re.escape(f"{file}: {words}; a run directory must be whole")):
             sim.open(tmp_path / "run")
 
