@@ -265,8 +265,11 @@ def cd22_after_relapse(size: int, relaxation: float = 300.0) -> Effect:
     ratios = []
     for row in np.flatnonzero(blasts[:, days == 28.0][:, 0] < 0.05):
         relapse = np.flatnonzero((days > 28.0) & (blasts[row] > 0.25))
-        if len(relapse) and relapse[0] + 180 < len(days) and density[row, relapse[0]] < 0.5 * density[row, 0]:
-            ratios.append(density[row, relapse[0] + 180] / density[row, relapse[0]])
+        if len(relapse) and relapse[0] + 180 < len(days):
+            before, then, later = density[row, [0, relapse[0], relapse[0] + 180]]
+            # Cells that lost CD22 for good are no dim cells.
+            if 0.0 < then < 0.5 * before:
+                ratios.append(later / then)
     return median_of(ratios)
 
 
