@@ -178,3 +178,43 @@ def test_make_without_a_fitting_python_ends_with_one_line_that_says_so(tmp_path:
     assert line.startswith("error: no Python from 3.11 to 3.14 found;")
     assert line.endswith("make PYTHON=/path/to/python")
     assert not (home / ".venv").exists()
+
+
+def test_every_command_of_the_readme_is_one_and_takes_its_options() -> None:
+    from typer.main import get_command
+
+    from sim.cli import app
+
+    readme = (ROOT / "README.md").read_text("utf-8")
+    lines = [
+        line.partition("#")[0].partition(">")[0].split()[1:]
+        for line in readme.splitlines()
+        if line.startswith("cartsim ")
+    ]
+    assert len(lines) >= 6
+    commands = get_command(app)
+    for name, *arguments in lines:
+        command = commands.get_command(None, name)  # type: ignore[attr-defined]
+        command.make_context(name, arguments)
+
+
+def test_the_readme_shows_what_the_demo_prints() -> None:
+    """Outcomes and reported figures of the block; the simulated ones are held by the tests of the model."""
+    import sim
+    from sim.trial.forest import ENDPOINT_WORDS
+
+    block = (
+        (ROOT / "README.md")
+        .read_text("utf-8")
+        .partition("Reported beside simulated\n")[2]
+        .partition("```")[0]
+    )
+    rows = [re.split(r"\s{3,}", line.strip()) for line in block.splitlines()[1:]]
+    scenario = sim.load("fry2018-cd22")
+    shown = [row for row in scenario.reported if row.kind != "qualitative"]
+    assert len(rows) == len(shown)
+    for cells, row in zip(rows, shown, strict=True):
+        assert cells[0].startswith(ENDPOINT_WORDS[row.endpoint])
+        assert cells[-1] == "inside"
+        if row.kind == "binomial":
+            assert cells[1].startswith(f"{row.events} of {row.of} ")
