@@ -15,6 +15,7 @@ from sim.cli_common import (
     ThreadsOption,
     print_json,
     read_scenario,
+    terminal_width,
 )
 from sim.errors import InputError
 
@@ -84,7 +85,7 @@ def _simulate(
 
 
 def _tell(result: Result, as_json: bool) -> None:
-    from sim.trial.story import record, reported_text
+    from sim.trial.story import WIDTH, record, reported_text
 
     if as_json:
         keys = ("scenario", "seed", "hash", "patients_per_arm", "failed", "reported")
@@ -94,6 +95,6 @@ def _tell(result: Result, as_json: bool) -> None:
     print(
         f"{result.scenario.title}: {result.scenario.patients.size} virtual patients per arm, seed {result.seed}\n"
     )
-    print(reported_text(result))
+    print(reported_text(result, max(60, min(WIDTH, terminal_width()))))
     if result.failed:
         typer.echo(f"{result.failed} of {result.outcomes.rows} rows failed; they are in no outcome", err=True)

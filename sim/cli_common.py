@@ -32,6 +32,7 @@ __all__ = [
     "problem_lines",
     "read_scenario",
     "say",
+    "terminal_width",
 ]
 
 MAX_LINES = 3
@@ -154,7 +155,7 @@ def print_json(value: Any) -> None:
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Write a table to stdout: aligned, and on a terminal as wide as it is.
 
-    Only the widest column wraps; into a file or a pipe a row is one line. Plain text, because the import of a table library is a tenth of the time
+    The widest columns wrap; into a file or a pipe a row is one line. Plain text, because the import of a table library is a tenth of the time
     that these commands may take.
     """
     table = (
@@ -168,9 +169,8 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
         print()
         return
     widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
-    if sys.stdout.isatty():
-        longest = widths.index(max(widths))
-        widths[longest] = max(20, widths[longest] - max(0, sum(widths) + 2 * len(widths) - _terminal_width()))
+    while sys.stdout.isatty() and sum(widths) + 2 * len(widths) > terminal_width() and max(widths) > 20:
+        widths[widths.index(max(widths))] -= 1
     for n, row in enumerate(table):
         for line in _wrapped(row, widths):
             print(
@@ -183,10 +183,11 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     print()
 
 
-def _terminal_width() -> int:
+def terminal_width() -> int:
+    """Return the columns of the terminal, or of the terminal that nobody sees where stdout is none."""
     from shutil import get_terminal_size
 
-    return get_terminal_size().columns
+    return get_terminal_size((125, 50)).columns if sys.stdout.isatty() else 125
 
 
 def _wrapped(row: Sequence[str], widths: Sequence[int]) -> Iterable[Sequence[str]]:

@@ -16,6 +16,7 @@ from sim.cli_common import (
     ThreadsOption,
     print_json,
     read_scenario,
+    terminal_width,
 )
 
 if TYPE_CHECKING:
@@ -87,12 +88,12 @@ def command(
 
 def _tell(result: Result, as_json: bool) -> None:
     """Print the result, and end with the code for failed rows when there are any."""
-    from sim.trial.story import record, text
+    from sim.trial.story import WIDTH, record, text
 
     if as_json:
         print_json(record(result))
     else:
-        print(text(result), end="")
+        print(text(result, max(60, min(WIDTH, terminal_width()))), end="")
         if result.path is not None:
             figures = result.path / "figures"
             print(f"\nTables and provenance: {result.path}")

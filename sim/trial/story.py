@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["figure_text", "html", "partings", "record", "reported_text", "text"]
 
-_WIDTH = 125
+WIDTH = 125
+_PROSE = 100
 # Days from which a time is written in months.
 _MONTHS_FROM = 60.0
 
@@ -64,17 +65,17 @@ NOT_CALIBRATED = (
 )
 
 
-def text(result: Result) -> str:
-    """Return the story as plain text, at most about 110 characters wide."""
+def text(result: Result, width: int = WIDTH) -> str:
+    """Return the story as plain text of that width; a column of a table is never broken."""
     blocks = [
-        _heading(result),
-        _table("Simulated outcomes (95 % interval of the simulation)", *_outcome_table(result)),
+        _heading(result, width),
+        _table("Simulated outcomes (95 % interval of the simulation)", *_outcome_table(result), width),
     ]
     notes = [("* of those who reached remission, since the infusion", " *"), ("NR: not reached", "NR)")]
     notes = [(note, sign) for note, sign in notes if sign in blocks[-1]]
     if notes:
         blocks[-1] += "\n  " + "    ".join(note for note, _ in notes)
-    blocks += [reported_text(result), "What this is not\n" + _wrapped(NOT_CALIBRATED)]
+    blocks += [reported_text(result, width), "What this is not\n" + _wrapped(NOT_CALIBRATED, width)]
     if result.failed:
         blocks.append(
             f"{result.failed} of {result.outcomes.rows} rows failed to compute and are in no figure above."
@@ -155,11 +156,12 @@ def figure_text(value: float, unit: str) -> str:
     return f"{value:.2g}" if unit == "ratio" else f"{value:.3g}"
 
 
-def _heading(result: Result) -> str:
+def _heading(result: Result, width: int) -> str:
     scenario = result.scenario
-    lines = [scenario.title or scenario.name]
-    lines += [f"Question: {scenario.question}"] if scenario.question else []
-    lines += [f"Source:   {scenario.source}"] if scenario.source else []
+    said = [scenario.title or scenario.name]
+    said += [f"Question: {scenario.question}"] if scenario.question else []
+    said += [f"Source:   {scenario.source}"] if scenario.source else []
+    lines = [fill(line, width, subsequent_indent=" " * 10) for line in said]
     people = "the same people in every arm" if scenario.patients.paired else "different people in each"
     people = f"{scenario.patients.size} virtual patients per arm" + (
         f", {people}" if len(scenario.arms) > 1 else ""
@@ -167,17 +169,21 @@ def _heading(result: Result) -> str:
     kernel = result.kernel if isinstance(result.kernel, str) else scenario.engine.kernel
     lines += [
         "",
-        f"Simulated: {people}, followed for {scenario.engine.horizon:g} days ({kernel}, seed {result.seed})",
+        fill(
+            f"Simulated: {people}, followed for {scenario.engine.horizon:g} days ({kernel}, seed {result.seed})",
+            width,
+            subsequent_indent=" " * 11,
+        ),
     ]
-    width = max(len(label) for label in result.labels.values())
+    label_width = max(len(label) for label in result.labels.values())
     for name, arm in scenario.arms.items():
         given = [_infusion(scenario, plan) for plan in arm.infusions] or ["no infusion"]
         given[-1] += f"   [trial: {arm.enrolled} patients]" if arm.enrolled else ""
         for n, text in enumerate(given):
-            start = f"  {result.labels[name] if n == 0 else '':<{width}}   "
+            start = f"  {result.labels[name] if n == 0 else '':<{label_width}}   "
             indent = " " * (len(start) + 2)
             lines.append(
-                fill(text, _WIDTH, initial_indent=start, subsequent_indent=indent, break_on_hyphens=False)
+                fill(text, width, initial_indent=start, subsequent_indent=indent, break_on_hyphens=False)
             )
     return "\n".join(lines)
 
@@ -272,22 +278,24 @@ def _reported_words(result: Result, found: Comparison) -> str:
     return f"{figure_text(row.low, unit)} to {figure_text(row.high, unit)}"
 
 
-def reported_text(result: Result) -> str:
+def reported_text(result: Result, width: int = WIDTH) -> str:
     """Return the reported outcomes beside the simulated ones, and where the two part."""
     if not result.comparisons:
         return "Reported beside simulated\n  This scenario has no reported outcome."
     head, lines = _reported_table(result)
     none = "Reported beside simulated\n  No figure was reported that the simulation could be judged by."
-    blocks = [_table("Reported beside simulated", head, lines) if lines else none]
+    blocks = [_table("Reported beside simulated", head, lines, width) if lines else none]
     if any(line[-1] != "-" for line in lines):
-        blocks[0] += f"\n{_wrapped(_VERDICTS)}"
+        blocks[0] += f"\n{_wrapped(_VERDICTS, width)}"
     said = [found for found in result.comparisons if found.kind == "qualitative"]
     if said:
-        body = "\n".join(_wrapped(f"- {found.reported}{_beside_words(result, found)}") for found in said)
+        body = "\n".join(
+            _wrapped(f"- {found.reported}{_beside_words(result, found)}", width) for found in said
+        )
         blocks.append(f"Also stated by the sources, as words that nothing is fitted to\n{body}")
     apart = partings(result)
     if apart:
-        blocks.append("Where the two part\n" + "\n".join(_wrapped(f"- {line}") for line in apart))
+        blocks.append("Where the two part\n" + "\n".join(_wrapped(f"- {line}", width) for line in apart))
     return "\n\n".join(blocks)
 
 
@@ -314,13 +322,13 @@ def _parting(result: Result, found: Comparison) -> str:
     )
 
 
-def _table(title: str, head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+def _table(title: str, head: Sequence[str], lines: Sequence[Sequence[str]], width: int) -> str:
     """Align a table under a title; columns that do not fit beside each other follow below, with the first repeated."""
     widths = [max(len(line[column]) for line in [head, *lines]) for column in range(len(head))]
     blocks: list[list[int]] = [[0]]
     for column in range(1, len(head)):
         wide = sum(widths[one] + 3 for one in [*blocks[-1], column])
-        if wide > _WIDTH and len(blocks[-1]) > 1:
+        if wide > width and len(blocks[-1]) > 1:
             blocks.append([0])
         blocks[-1].append(column)
     rows = []
@@ -338,11 +346,11 @@ def _html_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def _wrapped(line: str, width: int = 100) -> str:
+def _wrapped(line: str, width: int) -> str:
     # A number and its per cent sign stay together.
     text = fill(
         line.replace(" %", "\0%"),
-        width,
+        min(width, _PROSE),
         initial_indent="  ",
         subsequent_indent="    " if line.startswith("- ") else "  ",
     )

@@ -188,6 +188,12 @@ class TestStory:
         assert sum(line.endswith("   OUTSIDE") for line in beside.splitlines()) == verdicts.count(False)
         assert max(map(len, told.splitlines())) <= 130
 
+    @pytest.mark.parametrize("width", [60, 80, 125])
+    def test_keeps_to_the_width_of_the_terminal(self, result, width):
+        longest = max(map(len, story.text(result, width).splitlines()))
+        # A line of a table holds its label and one column at least.
+        assert longest <= max(width, 90)
+
     def test_a_parting_names_figure_direction_and_interval(self, result):
         outside = [found for found in result.comparisons if found.inside is False]
         lines = story.partings(result)
