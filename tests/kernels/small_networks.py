@@ -104,6 +104,49 @@ def oscillating() -> Network:
     return net
 
 
+def falling() -> Network:
+    """A large population that dies fast: a long step must not carry it from many to less than one."""
+    net = Network("falling")
+    net.species("X", 1e5)
+    net.reaction("death", "X -> 0", "2*X")
+    net.reaction("arrival", "0 -> X", "exp(-time)")
+    return net
+
+
+def pulsed() -> Network:
+    """An environment that changes within a step, which straight lines would miss; triggers that wait for it alone."""
+    net = Network("pulsed")
+    net.species("X", 20)
+    net.species("Y", 0)
+    net.species("C", 0.0, kind="concentration")
+    net.reaction("flow", "0 -> C", "1 - C")
+    net.reaction("division", "X -> 2 X", "0.3*X")
+    net.reaction("death", "X -> 0", "X*(0.3 + 5*exp(-8*(time - 7)**2))")
+    net.reaction("daughters", "X -> X + Y", "0.2*X")
+    net.reaction("ageing", "Y -> 0", "0.5*Y")
+    net.event("high", when="C > 0.9", add={"X": 10})
+    return net
+
+
+def nursery() -> Network:
+    """So many newcomers, and so short-lived, that a step is parted for them."""
+    net = Network("nursery")
+    net.species("X", 0)
+    net.reaction("arrival", "0 -> X", "3000*exp(-time/9)")
+    net.reaction("division", "X -> 2 X", "2*X")
+    net.reaction("death", "X -> 0", "5*X")
+    return net
+
+
+def draining() -> Network:
+    """A slope that is no number beyond zero: steps across it are refused."""
+    net = Network("draining")
+    net.species("C", 1.0, kind="concentration")
+    net.reaction("drain", "0 -> C", "-sqrt(C)")
+    net.event("empty", when="C < 1e-6", stop=True)
+    return net
+
+
 CASES: dict[str, tuple[Callable[[], Network], Any]] = {
     "competition, ode": (competition, "ode"),
     "oscillating, ode": (oscillating, ODE(rtol=1e-8)),
@@ -115,7 +158,12 @@ CASES: dict[str, tuple[Callable[[], Network], Any]] = {
     "still, hybrid": (still, Hybrid()),
     "still, ssa": (still, "ssa"),
     "crowded, hybrid": (crowded, Hybrid()),
+    "crowded in long steps, hybrid": (crowded, Hybrid(tolerance=1.0)),
     "crowded, ssa": (crowded, "ssa"),
+    "falling, hybrid": (falling, Hybrid(rtol=0.1)),
+    "pulsed, hybrid": (pulsed, Hybrid()),
+    "nursery, hybrid": (nursery, Hybrid(tolerance=0.5)),
+    "draining, ode": (draining, "ode"),
     "groups, hybrid": (groups, Hybrid()),
     "groups, ssa": (groups, "ssa"),
 }

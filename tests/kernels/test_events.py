@@ -98,6 +98,7 @@ def test_a_timed_event_cuts_the_course_where_it_belongs(kernel: Any) -> None:
     np.testing.assert_allclose(out["C"][0], exact, rtol=1e-7)
 
 
+@pytest.mark.many_draws
 @pytest.mark.parametrize("kernel", ["ssa", "hybrid"])
 def test_a_dose_into_dying_cells_leaves_the_law_of_both(kernel: str) -> None:
     """60 cells from day 0 and 40 from day 4/3: n = 20,000, bound 1e-8; a dose half a day late is off by 30 standard errors."""
@@ -297,9 +298,6 @@ def test_a_trigger_that_ends_its_own_cause_is_ready_again(kernel: str) -> None:
     assert course(net, [0, 1.5, 2.5, 4.5], kernel, "Y") == [0, 1, 2, 4]
 
 
-@pytest.mark.xfail(
-    reason="what falls by a trigger's own effect is forgotten when it rises before the trigger's next turn"
-)
 @every_kernel
 def test_a_trigger_that_fell_and_rose_within_one_moment_fires_again(kernel: str) -> None:
     """10, emptied to 0, filled to 10 again at the same time: the condition has changed from false to true twice."""
@@ -341,6 +339,7 @@ def test_the_mean_field_takes_amounts_as_they_are() -> None:
     np.testing.assert_allclose([out["X"][0, 1], out["Y"][0, 1]], [12.4, 2.5], rtol=1e-12)
 
 
+@pytest.mark.many_draws
 @pytest.mark.parametrize("kernel", ["ssa", "hybrid"])
 @pytest.mark.parametrize(("cells", "share"), [(1, 0.5), (40, 1e-2), (10**6, 1e-6), (10**12, 3e-12)])
 def test_survival_is_binomial_from_one_cell_to_all(kernel: str, cells: int, share: float) -> None:

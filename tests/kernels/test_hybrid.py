@@ -14,6 +14,7 @@ from scipy.linalg import expm
 from sim.network.network import Network
 from sim.network.simulation import Hybrid, simulate
 
+pytestmark = pytest.mark.many_draws
 KIMMEL_EXTINCTION = {0.05: 0.9963, 0.08: 0.9415, 0.10: 0.7248, 0.11: 0.4913, 0.13: 0.0410}
 """Birth rate -> exact extinction by day 400 (Kendall's formula along the paper's equations)."""
 

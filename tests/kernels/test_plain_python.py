@@ -50,3 +50,16 @@ def test_plain_python_gives_what_compiled_code_gives(plain: Found, name: str) ->
 def test_where_all_is_counted_the_bytes_are_the_same(plain: Found, name: str) -> None:
     assert run(name).values.tobytes() == np.array(plain[name][0]).tobytes()
     assert np.any(np.diff(run(name).values, axis=1) != 0), "something happened"
+
+
+@pytest.mark.slow
+def test_the_tests_of_the_kernels_pass_with_the_compiler_off_and_reach_their_lines(tmp_path: Path) -> None:
+    """As `make coverage`: bounds are checked there, and each line of a kernel is counted."""
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "COVERAGE_FILE": str(tmp_path / "coverage")}
+    coverage = [sys.executable, "-m", "coverage"]
+    tests = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow", "tests/kernels"]
+    for command in (["run", "--source=sim/kernels", *tests], ["report", "--fail-under=93"]):
+        done = subprocess.run(
+            [*coverage, *command], capture_output=True, text=True, env=environment, cwd=ROOT, check=False
+        )
+        assert done.returncode == 0, done.stdout[-4000:]

@@ -26,6 +26,7 @@ from tests.kernels.laws import (
     variance_p,
 )
 
+pytestmark = pytest.mark.many_draws
 N = 20_000
 FALSE_ALARM = 3e-8
 
@@ -216,6 +217,15 @@ def test_nothing_happens_where_no_reaction_can() -> None:
     assert out.ok.all()
     np.testing.assert_array_equal(out["X"][0], 0)
     assert out.statistics["events"][0] == 0
+
+
+def test_a_rate_that_is_negative_by_rounding_alone_is_zero() -> None:
+    """At 3 cells 0.3 - 0.1*3 is -5.6e-17: the population stays, and no row fails."""
+    assert 0.3 - 0.1 * 3 < 0
+    net = one_species(1, division=("X -> 2 X", "X*(0.3 - 0.1*X)"))
+    out = simulate(net, [0, 200], "ssa", n=20, seed=1)
+    assert out.ok.all()
+    np.testing.assert_array_equal(out["X"][:, 1], 3)
 
 
 def test_a_start_between_two_numbers_is_rounded() -> None:

@@ -12,12 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import pytest
 
 from sim.errors import NumericalWarning
 from sim.kernels import status as codes
+from sim.kernels._jit import DISABLED
 from sim.network.network import Network
 from sim.network.simulation import ODE, SSA, Hybrid, Kernel, simulate
 from sim.network.trajectories import Trajectories
@@ -96,6 +96,13 @@ def busy(change: str = "X -> 0", rate: str = "X") -> Network:
     return net
 
 
+def busy_and_moving() -> Network:
+    net = busy("2 X -> 0", "0.1*X*(X - 1)")
+    net.species("C", 0.0, kind="concentration")
+    net.reaction("flow", "0 -> C", "1 - C")
+    return net
+
+
 def late_event() -> Network:
     net = base()
     net.reaction("growth", "X -> 2 X", "0.05*X")
@@ -106,6 +113,9 @@ def late_event() -> Network:
 FEW_EVENTS: dict[str, Kernel] = {"ssa": SSA(max_events=300), "hybrid": Hybrid(max_events=300)}
 CASES = {
     "negative rate": Case("negative_propensity", lambda: switched("X*(0.1 - S)"), ALL, 3),
+    "negative rate of very many": Case(
+        "negative_propensity", lambda: switched("X*(0.1 - S)", x=1e6), CONTINUOUS, 3
+    ),
     "negative rate of arrivals": Case(
         "negative_propensity", lambda: switched("2 - 3*S", change="0 -> X"), ALL, 3
     ),
@@ -135,6 +145,12 @@ CASES = {
     "many counted reactions": Case(
         "event_budget", lambda: busy("2 X -> 0", "0.1*X*(X - 1)"), FEW_EVENTS, None
     ),
+    "many counted reactions while something moves": Case(
+        "event_budget", busy_and_moving, {"hybrid": Hybrid(max_events=300)}, None
+    ),
+    "infinite rate of what is counted": Case(
+        "non_finite", lambda: switched("0.1*X*(X - 1)*exp(1000*S)", change="2 X -> 0"), ALL, 3
+    ),
     "more than all survive": Case("invalid_event", at_day_five(survive={"X": "1 + bad"}), ALL, 2),
     "fewer than none survive": Case("invalid_event", at_day_five(survive={"X": "0.5 - bad"}), ALL, 2),
     "survival that is no number": Case(
@@ -156,6 +172,8 @@ def three(case: Case, kernel: str, bad: list[float]) -> Trajectories:
 @pytest.mark.parametrize(("name", "kernel"), RUNS)
 def test_a_failure_is_a_status_that_keeps_what_was_and_touches_no_other_row(name: str, kernel: str) -> None:
     case = CASES[name]
+    if DISABLED and kernel != "ode" and name in ("an infinite dose", "a dose that is no number"):
+        pytest.xfail("rounding an amount that is not finite raises in plain Python")
     well = three(case, kernel, [0, 0, 0])
     assert well.ok.all()
     begun = time.process_time()
@@ -182,7 +200,7 @@ def test_a_failure_is_a_status_that_keeps_what_was_and_touches_no_other_row(name
         assert there == min(case.kept, 2 if kernel == "ssa" else 5)
         before = int(np.searchsorted(DAYS, 5))
         np.testing.assert_array_equal(out.values[1, :before][:there], well.values[1, :before][:there])
-    assert took < 1.0 or numba.config.DISABLE_JIT
+    assert took < 1.0 or DISABLED
 
 
 @pytest.mark.parametrize("kernel", ALL)
@@ -235,15 +253,7 @@ def test_a_count_is_never_taken_below_zero(kernel: str) -> None:
     assert np.isnan(out["X"][0, 1])
 
 
-@pytest.mark.parametrize(
-    "kernel",
-    [
-        "ssa",
-        pytest.param(
-            "hybrid", marks=pytest.mark.xfail(reason="the cap counts as reached by the last event allowed")
-        ),
-    ],
-)
+@pytest.mark.parametrize("kernel", ["ssa", "hybrid"])
 def test_the_cap_is_on_more_events_than_are_allowed(kernel: str) -> None:
     """Ten pairs leave by ten events: a cap of ten is kept, one of nine is not."""
     net = base(20)
