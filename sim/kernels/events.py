@@ -104,6 +104,9 @@ def settle(t, x, structure, conditions, effects, work, fired, stochastic, stream
             if stale:  # the state has changed since the conditions were looked at
                 conditions(t, x, work.p, work.a, work.condition)
                 stale = False
+                for j in range(events):
+                    if work.condition[j] < 0.5:
+                        work.condition_before[j] = 0.0  # what has fallen may rise again at this very moment
             due = False
             if table[k, TIMED] == 1:
                 if work.event_time[k] <= t:

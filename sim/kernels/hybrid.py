@@ -27,16 +27,23 @@ doi:10.1137/0705041. On failure the row keeps what was saved; the rest is NaN.
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numba import types
 
 from sim.kernels import events
-from sim.kernels._jit import jit, jit_allocating, jit_as
-from sim.kernels.branching import kendall_integrals, kendall_step, lineages
+from sim.kernels._jit import jit, jit_as, jit_merged
+from sim.kernels.counted import (
+    MOST,
+    any_masked,
+    counted_rate,
+    fire_counted,
+    integral_of_parabola,
+    negative_counted,
+    parabola,
+    time_of_counted,
+)
 from sim.kernels.course import (
-    ROUNDING,
     TINY,
     all_finite,
     any_nan,
@@ -46,6 +53,7 @@ from sim.kernels.course import (
     negative_propensity,
     state_within,
 )
+from sim.kernels.populations import allocate_laws, choose_modes, draw, gather, into_discrete
 from sim.kernels.random import STATE_WORDS, seed_stream, uniform
 from sim.kernels.rosenbrock import (
     allocate,
@@ -57,128 +65,21 @@ from sim.kernels.rosenbrock import (
     scaled_error,
     step,
 )
-from sim.kernels.samplers import binomial_pair, exponential, poisson, round_randomly
-from sim.kernels.status import (
-    EVENT_BUDGET,
-    MAX_STEPS,
-    NEGATIVE_PROPENSITY,
-    NON_FINITE,
-    OK,
-    STEP_TOO_SMALL,
+from sim.kernels.samplers import exponential, round_randomly
+from sim.kernels.status import EVENT_BUDGET, MAX_STEPS, NEGATIVE_PROPENSITY, NON_FINITE, OK, STEP_TOO_SMALL
+from sim.kernels.step_bounds import (
+    bend,
+    bounded_step,
+    chance_triggers,
+    entry,
+    negative_discrete,
+    overshoots,
+    watchful_step,
 )
-from sim.kernels.structure import (
-    ARRIVAL,
-    BIRTH,
-    BRANCHING,
-    CHANGE_BEGIN,
-    CHANGE_END,
-    CONCENTRATION,
-    CONVERSION,
-    DEATH,
-    FACTOR,
-    FUNCTION_TYPES,
-    HAZARD,
-    IN_HAZARDS,
-    IN_TRIGGERS,
-    ROLE,
-    STRUCTURE_TYPE,
-    TIMED,
-    FloatArray,
-    IntegerArray,
-)
-
-HYSTERESIS = 0.5
-"""A continuous count becomes discrete below this share of the threshold."""
-RARE = 0.1
-"""Reactions that bring fewer newcomers a step than this share one draw: a sum of Poisson numbers is one."""
-WIDE = 4.0
-"""Standard deviations within which a population is looked for when a trigger waits for it."""
-FINE = 1e-3
-"""A trigger need not be timed more finely than such a share of a large population."""
-MOST = 1e6
-"""Counted reactions at one moment beyond which a rate has exploded."""
-SINGLE = 1e-3
-"""Events of a step below which no second one is to be expected."""
-MISPLACED = 0.1
-"""Largest share of a population that the splitting may send at the wrong moment in one step, in units of the tolerance."""
+from sim.kernels.structure import BRANCHING, FACTOR, FUNCTION_TYPES, HAZARD, ROLE, STRUCTURE_TYPE
 
 
-class Laws(NamedTuple):
-    """Arrays of the discrete part, allocated once a worker."""
-
-    discrete: IntegerArray
-    watched: IntegerArray
-    start: FloatArray
-    middle: FloatArray
-    end: FloatArray
-    x_middle: FloatArray
-    x_end: FloatArray
-    birth: FloatArray
-    death: FloatArray
-    leaving: FloatArray
-    rho: FloatArray
-    before: FloatArray
-    after: FloatArray
-    arrivals: FloatArray
-    tilt: FloatArray
-    flux: FloatArray
-    trend: FloatArray
-
-
-@jit_allocating
-def allocate_laws(structure):
-    """Return the arrays of the discrete part."""
-    n, hazards = structure.n_species, structure.n_hazards + structure.n_derivatives
-    return Laws(
-        np.zeros(n, np.int64),
-        np.ones(n, np.int64),
-        np.zeros(hazards),
-        np.zeros(hazards),
-        np.zeros(hazards),
-        np.ones(n + 1),
-        np.ones(n + 1),
-        np.zeros((n, 3)),
-        np.zeros((n, 3)),
-        np.zeros(n),
-        np.zeros(n),
-        np.zeros(n + 1),
-        np.zeros(n + 1),
-        np.zeros(structure.arrivals.shape[0]),
-        np.zeros(structure.arrivals.shape[0]),
-        np.zeros(n),
-        np.zeros(n),
-    )
-
-
-@jit
-def choose_modes(x, structure, threshold, work, laws, stream):
-    """Decide which counts are discrete; make those whole, and mask the reactions that are counted event by event."""
-    for s in range(structure.n_species):
-        if structure.species[s, ROLE] == CONCENTRATION:
-            continue
-        limit = threshold if laws.discrete[s] == 1 else HYSTERESIS * threshold
-        laws.discrete[s] = 1 if x[s] < limit else 0
-        laws.watched[s] = 1 - laws.discrete[s]
-        if laws.discrete[s] == 1 and x[s] != math.floor(x[s]):
-            x[s] = round_randomly(stream, max(x[s], 0.0))
-    reaction = structure.reaction
-    for r in structure.maskable:
-        work.mask[r] = 1.0
-        for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
-            if laws.discrete[structure.change_species[k]] == 1:
-                work.mask[r] = 0.0
-
-
-@jit
-def into_discrete(r, structure, laws):
-    """Tell whether reaction r brings newcomers to a discrete population."""
-    for k in range(structure.reaction[r, CHANGE_BEGIN], structure.reaction[r, CHANGE_END]):
-        if structure.change_amount[k] > 0.0 and laws.discrete[structure.change_species[k]] == 1:
-            return True
-    return False
-
-
-@jit
+@jit_merged
 def survey(x, depends_on_time, structure, work, laws):
     """Look at the present state (hazards in work.values).
 
@@ -218,456 +119,6 @@ def survey(x, depends_on_time, structure, work, laws):
         if work.mask[r] == 0.0:
             counted += work.values[reaction[r, HAZARD]] * x[reaction[r, FACTOR]]
     return moving, stochastic, counted
-
-
-@jit
-def early_share(contrast):
-    """Return the share of a step's movers that leave at its start; the rest leaves at its end.
-
-    With ``contrast`` d = integral over the step of (death - birth) in the population that is left, less that in the one that is
-    entered, the share 1/d - 1/(exp(d) - 1) gives both populations their right mean at the end of the step, whatever their rates:
-    it solves ``early exp(-a) + late = exp(-a)`` and ``early exp(-b) + late = integral of exp(-a s - b (1 - s))``, d = a - b, in
-    units of the movers from a constant source, late = exp(-a) (1 - early). Without contrast it is Strang's half.
-    """
-    if abs(contrast) < 1e-2:
-        return 0.5 - contrast / 12.0 + contrast**3 / 720.0
-    contrast = min(max(contrast, -700.0), 700.0)
-    return 1.0 / contrast - 1.0 / math.expm1(contrast)
-
-
-@jit
-def misplaced(h, left, entered, laws):
-    """Return the harm of moving a cell at an end of the step, not within it.
-
-    It is the chance of a further move, and, as far as the two populations differ in their fate, of a birth or a move before.
-    """
-    differ = h * (
-        abs(laws.birth[left, 0] - laws.birth[entered, 0]) + abs(laws.death[left, 0] - laws.death[entered, 0])
-    )
-    active = laws.birth[left, 0] + laws.birth[entered, 0] + laws.leaving[left] + laws.leaving[entered]
-    return h * (laws.leaving[entered] + min(differ, 1.0) * active) / 12.0
-
-
-@jit
-def bounded_step(t, h, x, structure, hazards, tolerance, work, laws):
-    """Shorten h so that splitting and the feedback of chance stay small (hazards of the present state in laws.start)."""
-    n = structure.n_species
-    reaction = structure.reaction
-    for r in structure.conversions:
-        s = reaction[r, FACTOR]
-        if laws.discrete[s] == 1 and x[s] > 0.0:
-            moving = laws.start[reaction[r, HAZARD]] * h
-            wrong = 0.0
-            for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
-                j = structure.change_species[k]
-                if structure.change_amount[k] > 0.0 and laws.discrete[j] == 1:
-                    wrong += moving * misplaced(h, s, j, laws)
-            if wrong > MISPLACED * tolerance:
-                h *= math.sqrt(MISPLACED * tolerance / wrong)
-    felt = False
-    for s in range(n):
-        work.probe[s] = x[s]
-        if laws.discrete[s] == 1 and x[s] > 0.0 and structure.species[s, IN_HAZARDS] == 1:
-            if structure.species[s, ROLE] == BRANCHING:
-                events_of_a_cell = laws.birth[s, 0] + laws.death[s, 0] + laws.leaving[s]
-                work.probe[s] += math.sqrt(events_of_a_cell * x[s] * h)
-                felt = True
-    if felt:
-        hazards(t, work.probe, work.p, work.a, work.d, laws.end)
-        worst = 0.0
-        for r in range(reaction.shape[0]):
-            s, q = reaction[r, FACTOR], reaction[r, HAZARD]
-            role = structure.reaction_role[r]
-            if role == BIRTH or role == DEATH or role == CONVERSION:
-                if laws.discrete[s] == 1 and x[s] > 0.0:
-                    worst = max(worst, abs(laws.end[q] - laws.start[q]) * h)
-            elif work.mask[r] == 0.0 or (role == ARRIVAL and into_discrete(r, structure, laws)):
-                expected = laws.start[q] * x[s] * h
-                worst = max(worst, abs(laws.end[q] * work.probe[s] * h - expected) / (1.0 + expected))
-        if worst > tolerance:
-            h *= (tolerance / worst) ** (2.0 / 3.0)
-    return h
-
-
-@jit
-def expect_changes(x, structure, laws):
-    """Write the events per time of each discrete population into laws.flux, and its mean change per time into laws.trend."""
-    reaction = structure.reaction
-    for s in range(structure.n_species):
-        laws.trend[s] = (laws.birth[s, 0] - laws.death[s, 0] - laws.leaving[s]) * x[s]
-        laws.flux[s] = (laws.birth[s, 0] + laws.death[s, 0] + laws.leaving[s]) * x[s]
-    for r in structure.arrivals:
-        rate = laws.start[reaction[r, HAZARD]] * x[reaction[r, FACTOR]]
-        for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
-            amount = structure.change_amount[k]
-            if amount > 0.0:
-                laws.trend[structure.change_species[k]] += amount * rate
-                laws.flux[structure.change_species[k]] += amount * amount * rate
-
-
-@jit
-def flips(t, structure, conditions, work):
-    """Tell whether a trigger's condition differs in the state of work.probe from what it is at present."""
-    conditions(t, work.probe, work.p, work.a, work.condition)
-    for k in range(structure.event.shape[0]):
-        if structure.event[k, TIMED] == 0 and (work.condition[k] > 0.5) != (work.condition_before[k] > 0.5):
-            return True
-    return False
-
-
-@jit
-def watchful_step(t, h, x, structure, conditions, work, laws):
-    """Shorten h where chance could take a population across the threshold of a trigger and back unseen.
-
-    Triggers are looked at after each step. So the step becomes so short near a threshold that it holds one event at most.
-    """
-    waits = False
-    for s in range(structure.n_species):
-        if structure.species[s, IN_TRIGGERS] == 1 and laws.discrete[s] == 1:
-            waits = True
-    if not waits:
-        return h
-    expect_changes(x, structure, laws)
-    for _ in range(60):
-        coarse, flipped = False, False
-        for pattern in range(4):  # all up, all down, and the two that alternate
-            side = pattern < 2
-            up = pattern % 2 == 0
-            for s in range(structure.n_species):
-                work.probe[s] = x[s]
-                if structure.species[s, IN_TRIGGERS] == 0 or laws.discrete[s] == 0:
-                    continue
-                spread = WIDE * math.sqrt(max(laws.flux[s], 0.0) * h)
-                coarse = coarse or spread >= max(1.0, FINE * x[s])
-                drifted = laws.trend[s] * h
-                if up:
-                    work.probe[s] = math.floor(x[s] + max(drifted, 0.0) + spread)
-                else:
-                    work.probe[s] = max(math.ceil(x[s] + min(drifted, 0.0) - spread), 0.0)
-                if not side:
-                    up = not up
-            flipped = flipped or flips(t, structure, conditions, work)
-        if not (coarse and flipped):
-            return h
-        h *= 0.5
-    return h
-
-
-@jit
-def overshoots(t, h, structure, hazards, work, laws):
-    """Tell whether a draw put a population where a rate is negative, in a step of so many events that one by one might not have.
-
-    The new state stands in laws.after and laws.x_end. A negative rate after a single event is the network's own.
-    """
-    for s in range(structure.n_species):
-        work.probe[s] = laws.after[s] if laws.discrete[s] == 1 else laws.x_end[s]
-    hazards(t, work.probe, work.p, work.a, work.d, work.values)
-    if not negative_discrete(work.probe, structure, work, laws):
-        return False
-    expect_changes(work.x, structure, laws)
-    number = 0.0
-    for s in range(structure.n_species):
-        if laws.discrete[s] == 1:
-            number += laws.flux[s] * h
-    return number > SINGLE
-
-
-@jit
-def negative_discrete(x, structure, work, laws):
-    """Tell whether a reaction of discrete populations (hazards in work.values) has a negative rate."""
-    reaction = structure.reaction
-    for r in structure.signed:
-        s = reaction[r, FACTOR]
-        if work.values[reaction[r, HAZARD]] * x[s] < -ROUNDING:
-            for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
-                if laws.discrete[structure.change_species[k]] == 1:
-                    return True
-    return False
-
-
-@jit
-def any_masked(structure, work):
-    """Tell whether a reaction is counted event by event at present."""
-    for r in structure.maskable:
-        if work.mask[r] == 0.0:
-            return True
-    return False
-
-
-@jit
-def counted_rate(t, x, structure, hazards, work, values):
-    """Return the total rate of counted reactions at a state; a discrete reactant counts as it stands in work.x."""
-    hazards(t, x, work.p, work.a, work.d, values)
-    total = 0.0
-    for r in structure.maskable:
-        if work.mask[r] == 0.0:
-            s = structure.reaction[r, FACTOR]
-            total += values[structure.reaction[r, HAZARD]] * x[s]
-    return total
-
-
-@jit
-def integral_of_parabola(a, b, c, theta):
-    """Integrate the parabola through (0, a), (1/2, b), (1, c) from 0 to theta."""
-    slope = -3.0 * a + 4.0 * b - c
-    curvature = 2.0 * (a - 2.0 * b + c)
-    return theta * (a + theta * (0.5 * slope + theta * curvature / 3.0))
-
-
-@jit
-def parabola(a, b, c, theta):
-    """Return the value at theta of the parabola through (0, a), (1/2, b), (1, c)."""
-    return a + theta * (-3.0 * a + 4.0 * b - c + 2.0 * theta * (a - 2.0 * b + c))
-
-
-@jit
-def time_of_counted(a, b, c, need):
-    """Return the fraction of the step at which the integral of the rate (parabola, in step units) meets `need`; 2 if never."""
-    if integral_of_parabola(a, b, c, 1.0) < need:
-        return 2.0
-    low, high = 0.0, 1.0
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        if integral_of_parabola(a, b, c, middle) < need:
-            low = middle
-        else:
-            high = middle
-    return high
-
-
-@jit
-def entry(structure, threshold, work, laws):
-    """Return the fraction of the step at which a continuous count has sunk to where it becomes discrete; 2 if none has.
-
-    Without this a long step would carry a count from above the threshold to a few cells, or less than one, without chance.
-    """
-    first = 2.0
-    level = 0.5 * HYSTERESIS * threshold
-    for s in range(structure.n_species):
-        if structure.is_count[s] == 0 or laws.discrete[s] == 1:
-            continue
-        if work.x[s] > level and work.x_new[s] < 0.5 * level:
-            low, high = 0.0, 1.0
-            for _ in range(12):
-                theta = 0.5 * (low + high)
-                value = (1.0 - theta) * work.x[s] + theta * (
-                    work.x_new[s] + (1.0 - theta) * (work.dense[0, s] + theta * work.dense[1, s])
-                )
-                if value > level:
-                    low = theta
-                else:
-                    high = theta
-            first = min(first, high)
-    return first
-
-
-@jit
-def gather(structure, values, place, laws):
-    """Sum birth and death hazards of the discrete populations at one of the three nodes.
-
-    Between the states that are reached, where rates are not negative, a parabola may dip below zero: there it is zero.
-    """
-    reaction = structure.reaction
-    for s in range(structure.n_species):
-        laws.birth[s, place] = 0.0
-        laws.death[s, place] = 0.0
-    for r in structure.turnover:
-        table = laws.birth if structure.reaction_role[r] == BIRTH else laws.death
-        table[reaction[r, FACTOR], place] += max(values[reaction[r, HAZARD]], 0.0)
-
-
-@jit
-def bend(dt, structure, laws, x, x_end):
-    """Return by how much interpolation by a straight line would miss the integrated hazards of a cell, or the newcomers."""
-    worst = 0.0
-    for s in range(structure.n_species):
-        if laws.discrete[s] == 1 and x[s] > 0.0 and structure.species[s, ROLE] == BRANCHING:
-            for table in (laws.birth, laws.death):
-                worst = max(worst, abs(table[s, 1] - 0.5 * (table[s, 0] + table[s, 2])) * dt)
-    reaction = structure.reaction
-    for r in structure.arrivals:
-        s, q = reaction[r, FACTOR], reaction[r, HAZARD]
-        converts = structure.reaction_role[r] == CONVERSION
-        if converts and laws.discrete[s] == 1:
-            if x[s] > 0.0:
-                worst = max(worst, abs(laws.middle[q] - 0.5 * (laws.start[q] + laws.end[q])) * dt)
-        elif into_discrete(r, structure, laws):
-            a, b, c = laws.start[q] * x[s], laws.middle[q] * laws.x_middle[s], laws.end[q] * x_end[s]
-            mean = dt * (a + 4.0 * b + c) / 6.0
-            worst = max(worst, abs(b - 0.5 * (a + c)) * dt / (1.0 + max(mean, 0.0)))
-    return worst
-
-
-@jit
-def convert(r, dt, at_end, structure, laws, population, stream):
-    """Move cells of a discrete population along conversion r: those that leave at the start or at the end of the step."""
-    reaction = structure.reaction
-    s = reaction[r, FACTOR]
-    if laws.discrete[s] == 0 or population[s] <= 0.0:
-        return
-    contrast = 0.0
-    for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
-        j = structure.change_species[k]
-        if structure.change_amount[k] > 0.0 and laws.discrete[j] == 1:
-            contrast = laws.rho[s] - laws.rho[j]
-    early = early_share(contrast)
-    q = reaction[r, HAZARD]
-    edge, weight = (laws.end[q], 1.0 - early) if at_end else (laws.start[q], early)
-    exponent = min(0.5 * dt * (edge + laws.middle[q]) * weight, 700.0)
-    moved = binomial_pair(stream, population[s], -math.expm1(-exponent), math.exp(-exponent))
-    if moved <= 0.0:
-        return
-    population[s] -= moved
-    for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
-        j = structure.change_species[k]
-        if structure.change_amount[k] > 0.0 and laws.discrete[j] == 1:
-            population[j] += structure.change_amount[k] * moved
-
-
-@jit
-def lever(rho):
-    """Integrate (1 - s) exp(-rho s) over 0 < s < 1.
-
-    A population that goes from n to m within a step is present, on average over its possible paths, for
-    ``n lever(rho) + m lever(-rho)`` of it, with rho the integral of death - birth: the mean is exact, for few cells too.
-    """
-    if abs(rho) < 1e-2:
-        return 0.5 - rho / 6.0 + rho * rho / 24.0 - rho**3 / 120.0
-    rho = min(max(rho, -700.0), 700.0)
-    return (math.expm1(-rho) + rho) / (rho * rho)
-
-
-@jit
-def expected_arrivals(r, dt, structure, laws):
-    """Return the mean number of arrivals of reaction r to discrete populations in the step, and how fast their rate grows."""
-    s, q = structure.reaction[r, FACTOR], structure.reaction[r, HAZARD]
-    converts = structure.reaction_role[r] == CONVERSION
-    if (converts and laws.discrete[s] == 1) or not into_discrete(r, structure, laws):
-        return 0.0, 0.0
-    a, b, c = laws.start[q], laws.middle[q], laws.end[q]
-    if s < structure.n_species and laws.discrete[s] == 1:
-        rho = laws.rho[s]
-        first, last = laws.before[s] * lever(rho), laws.after[s] * lever(-rho)
-        mean = 0.5 * dt * ((a + b) * first + (b + c) * last)
-        a, c = a * laws.before[s], c * laws.after[s]
-        if not (a > 0.0 and c > 0.0):
-            return mean, -rho / dt
-    else:
-        if s < structure.n_species:
-            a, b, c = (
-                a * max(laws.before[s], 0.0),
-                b * max(laws.x_middle[s], 0.0),
-                c * max(laws.x_end[s], 0.0),
-            )
-        mean = dt * (a + 4.0 * b + c) / 6.0
-    return mean, math.log(c / a) / dt if a > 0.0 and c > 0.0 else 0.0
-
-
-@jit
-def add_newcomers(r, number, tilt, dt, structure, laws, stream):
-    """Add to laws.after what the lineages of newcomers of reaction r are at the end of the step."""
-    for k in range(structure.reaction[r, CHANGE_BEGIN], structure.reaction[r, CHANGE_END]):
-        j, amount = structure.change_species[k], structure.change_amount[k]
-        if amount > 0.0 and laws.discrete[j] == 1:
-            laws.after[j] += lineages(
-                stream, number * amount, tilt, laws.birth[j, 0], laws.birth[j, 1], laws.birth[j, 2],
-                laws.death[j, 0], laws.death[j, 1], laws.death[j, 2], dt,
-            )  # fmt: skip
-
-
-@jit
-def draw_newcomers(dt, structure, laws, stream):
-    """Draw newcomers: rare arrivals of all reactions by one Poisson number and then their reaction, common ones each by its own."""
-    rare = 0.0
-    for m in range(structure.arrivals.shape[0]):
-        r = structure.arrivals[m]
-        mean, laws.tilt[m] = expected_arrivals(r, dt, structure, laws)
-        laws.arrivals[m] = 0.0
-        if not mean > 0.0:
-            continue
-        if mean < RARE:
-            laws.arrivals[m] = mean
-            rare += mean
-        else:
-            number = poisson(stream, mean)
-            if number > 0.0:
-                add_newcomers(r, number, laws.tilt[m], dt, structure, laws, stream)
-    if not rare > 0.0:
-        return
-    number = poisson(stream, rare)
-    while number > 0.0:
-        number -= 1.0
-        aim = uniform(stream) * rare
-        chosen = -1
-        for m in range(structure.arrivals.shape[0]):
-            if laws.arrivals[m] > 0.0:
-                chosen = m
-                aim -= laws.arrivals[m]
-                if aim <= 0.0:
-                    break
-        add_newcomers(structure.arrivals[chosen], 1.0, laws.tilt[chosen], dt, structure, laws, stream)
-
-
-@jit
-def draw(dt, structure, laws, stream):
-    """Replace discrete populations (laws.before) by a draw of their law after the step (laws.after)."""
-    for s in range(structure.n_species):
-        net = 4.0 * (laws.death[s, 1] - laws.birth[s, 1])
-        for place in (0, 2):
-            net += laws.death[s, place] - laws.birth[s, place]
-        laws.rho[s] = dt * net / 6.0
-    for r in structure.conversions:
-        convert(r, dt, False, structure, laws, laws.before, stream)
-    for s in range(structure.n_species):
-        laws.after[s] = laws.before[s]
-        if laws.discrete[s] == 1 and laws.before[s] > 0.0 and structure.species[s, ROLE] == BRANCHING:
-            death_odds, birth_odds = kendall_integrals(
-                laws.birth[s, 0], laws.birth[s, 1], laws.birth[s, 2],
-                laws.death[s, 0], laws.death[s, 1], laws.death[s, 2], dt,
-            )  # fmt: skip
-            laws.after[s] = kendall_step(stream, laws.before[s], death_odds, birth_odds)
-    draw_newcomers(dt, structure, laws, stream)
-    for r in structure.conversions[::-1]:
-        convert(r, dt, True, structure, laws, laws.after, stream)
-
-
-@jit
-def fire_counted(t, structure, hazards, work, laws, stream):
-    """Fire one of the counted reactions, chosen by its rate at the present state; False when none can fire."""
-    total = counted_rate(t, work.x, structure, hazards, work, laws.end)
-    if not total > 0.0:
-        return False
-    target = uniform(stream) * total
-    reaction = structure.reaction
-    chosen = -1
-    for r in structure.maskable:
-        if work.mask[r] == 0.0:
-            rate = laws.end[reaction[r, HAZARD]] * work.x[reaction[r, FACTOR]]
-            if rate > 0.0:
-                chosen = r
-                target -= rate
-                if target <= 0.0:
-                    break
-    for k in range(reaction[chosen, CHANGE_BEGIN], reaction[chosen, CHANGE_END]):
-        work.x[structure.change_species[k]] += structure.change_amount[k]
-    return True
-
-
-@jit
-def negative_counted(structure, work):
-    """Tell whether a counted reaction has a negative rate or would take a count below zero."""
-    reaction = structure.reaction
-    for r in structure.maskable:
-        if work.mask[r] == 0.0:
-            rate = work.values[reaction[r, HAZARD]] * work.x[reaction[r, FACTOR]]
-            if rate < -ROUNDING:
-                return True
-            if rate > ROUNDING:
-                for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
-                    s = structure.change_species[k]
-                    if structure.is_count[s] == 1 and work.x[s] + structure.change_amount[k] < 0.0:
-                        return True
-    return False
 
 
 @jit
@@ -744,7 +195,7 @@ def simulate_row(
                 need = exponential(stream)
                 fire_counted(t, structure, hazards, work, laws, stream)
                 statistics[2] += 1
-                if statistics[2] >= max_events:
+                if statistics[2] > max_events:
                     return EVENT_BUDGET
             else:
                 need -= (target - t) * counted
@@ -822,8 +273,10 @@ def simulate_row(
             met = time_of_counted(counted * used, rate_middle * used, rate_end * used, need)
             if met < theta:
                 theta, fires = met, True
+        crossed = False
         if triggers:
             met = crossing(t, used, theta, structure, conditions, work, laws.discrete)
+            crossed = met <= theta
             if met < theta:
                 theta, fires = met, False
         if fires:
@@ -851,14 +304,24 @@ def simulate_row(
             for s in range(n):
                 laws.before[s] = x[s]
             draw(theta * used, structure, laws, stream)
-            if structure.signed.shape[0] > 0 and overshoots(
-                t_new, theta * used, structure, hazards, work, laws
-            ):
+            if structure.signed.shape[0] > 0 and overshoots(t, t_new - t, structure, hazards, work, laws):
                 statistics[1] += 1
                 need, h = need_before, 0.5 * theta * used
                 if triggers:
                     conditions(t, x, work.p, work.a, work.condition_before)
                 continue
+            if (
+                triggers
+                and not (crossed or fires)
+                and chance_triggers(t_new, structure, conditions, work, laws)
+            ):
+                # `watchful_step` has seen to it that one event has done this: it came at any time of the step.
+                theta *= uniform(stream)
+                t_new = t + theta * used
+                interpolate(theta, structure, work, laws.x_end)
+                need = need_before - integral_of_parabola(
+                    counted * used, rate_middle * used, rate_end * used, theta
+                )
         for s in range(n):
             if laws.discrete[s] == 1:
                 if stochastic:
@@ -881,7 +344,7 @@ def simulate_row(
             for _ in range(int(round_randomly(stream, min(number, MOST)))):
                 fire_counted(t, structure, hazards, work, laws, stream)
                 statistics[2] += 1
-            if statistics[2] >= max_events:
+            if statistics[2] > max_events:
                 return EVENT_BUDGET
 
 

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.kernels._jit import jit, jit_allocating
+from sim.kernels._jit import jit, jit_allocating, jit_merged
 from sim.kernels.structure import (
     CHANGE_BEGIN,
     CHANGE_END,
@@ -139,7 +139,7 @@ def drift(t, x, p, a, d, values, mask, structure, slopes, slope):
             slope[structure.change_species[k]] += structure.change_amount[k] * rate
 
 
-@jit
+@jit_merged
 def linearise(t, x, p, a, d, values, mask, structure, derivatives, jacobian, partial_time):
     """Write minus the bordered Jacobian into its slots and the partial derivatives by time into `partial_time`."""
     derivatives(t, x, p, a, d, values[structure.n_hazards :])
@@ -189,7 +189,7 @@ def stage_slope(t, structure, slopes, work):
     drift(t, work.probe, work.p, work.a, work.d, work.values, work.mask, structure, slopes, work.slope)
 
 
-@jit
+@jit_merged
 def step(t, h, structure, slopes, factorise, solve, work):
     """Try a step from (t, work.x), where `linearise` was done and work.slope_here holds the slope; write work.x_new.
 

@@ -1,0 +1,301 @@
+"""Discrete populations: which counts they are, their hazards along a step, and the draw of what they have become at its end.
+
+Between births and deaths, whose law is exact (sim/kernels/branching.py), stand the conversions: a part of a step's movers leaves
+at its start and the rest at its end, such that both populations have their right mean. The chance that nobody moves is found
+for all conversions at once: each cell that might move runs down one exponential clock, and only where it ends somebody does.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from sim.kernels._jit import jit, jit_allocating, jit_merged
+from sim.kernels.branching import kendall_integrals, kendall_step, lineages
+from sim.kernels.random import uniform
+from sim.kernels.samplers import binomial_pair, exponential, poisson, round_randomly
+from sim.kernels.structure import (
+    BIRTH,
+    BRANCHING,
+    CHANGE_BEGIN,
+    CHANGE_END,
+    CONCENTRATION,
+    CONVERSION,
+    FACTOR,
+    HAZARD,
+    ROLE,
+    FloatArray,
+    IntegerArray,
+)
+
+HYSTERESIS = 0.5
+"""A continuous count becomes discrete below this share of the threshold."""
+RARE = 0.1
+"""Reactions that bring fewer newcomers a step than this share one draw: a sum of Poisson numbers is one."""
+
+
+class Laws(NamedTuple):
+    """Arrays of the discrete part, allocated once a worker."""
+
+    discrete: IntegerArray
+    watched: IntegerArray
+    start: FloatArray
+    middle: FloatArray
+    end: FloatArray
+    x_middle: FloatArray
+    x_end: FloatArray
+    birth: FloatArray
+    death: FloatArray
+    leaving: FloatArray
+    rho: FloatArray
+    before: FloatArray
+    after: FloatArray
+    first: FloatArray
+    last: FloatArray
+    arrivals: FloatArray
+    flux: FloatArray
+    trend: FloatArray
+
+
+@jit_allocating
+def allocate_laws(structure):
+    """Return the arrays of the discrete part."""
+    n, hazards = structure.n_species, structure.n_hazards + structure.n_derivatives
+    return Laws(
+        np.zeros(n, np.int64),
+        np.ones(n, np.int64),
+        np.zeros(hazards),
+        np.zeros(hazards),
+        np.zeros(hazards),
+        np.ones(n + 1),
+        np.ones(n + 1),
+        np.zeros((n, 3)),
+        np.zeros((n, 3)),
+        np.zeros(n),
+        np.zeros(n),
+        np.zeros(n + 1),
+        np.zeros(n + 1),
+        np.zeros(n),
+        np.zeros(n),
+        np.zeros(structure.arrivals.shape[0]),
+        np.zeros(n),
+        np.zeros(n),
+    )
+
+
+@jit
+def choose_modes(x, structure, threshold, work, laws, stream):
+    """Decide which counts are discrete; make those whole, and mask the reactions that are counted event by event."""
+    for s in range(structure.n_species):
+        if structure.species[s, ROLE] == CONCENTRATION:
+            continue
+        limit = threshold if laws.discrete[s] == 1 else HYSTERESIS * threshold
+        laws.discrete[s] = 1 if x[s] < limit else 0
+        laws.watched[s] = 1 - laws.discrete[s]
+        if laws.discrete[s] == 1 and x[s] != math.floor(x[s]):
+            x[s] = round_randomly(stream, max(x[s], 0.0))
+    reaction = structure.reaction
+    for r in structure.maskable:
+        work.mask[r] = 1.0
+        for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
+            if laws.discrete[structure.change_species[k]] == 1:
+                work.mask[r] = 0.0
+
+
+@jit
+def into_discrete(r, structure, laws):
+    """Tell whether reaction r brings newcomers to a discrete population."""
+    for k in range(structure.reaction[r, CHANGE_BEGIN], structure.reaction[r, CHANGE_END]):
+        if structure.change_amount[k] > 0.0 and laws.discrete[structure.change_species[k]] == 1:
+            return True
+    return False
+
+
+@jit
+def gather(structure, values, place, laws):
+    """Sum birth and death hazards of the discrete populations at one of the three nodes.
+
+    Between the states that are reached, where rates are not negative, a parabola may dip below zero: there it is zero.
+    """
+    reaction = structure.reaction
+    for s in range(structure.n_species):
+        laws.birth[s, place] = 0.0
+        laws.death[s, place] = 0.0
+    for r in structure.turnover:
+        table = laws.birth if structure.reaction_role[r] == BIRTH else laws.death
+        table[reaction[r, FACTOR], place] += max(values[reaction[r, HAZARD]], 0.0)
+
+
+@jit
+def early_share(contrast):
+    """Return the share of a step's movers that leave at its start; the rest leaves at its end.
+
+    With ``contrast`` d = integral over the step of (death - birth) in the population that is left, less that in the one that is
+    entered, the share 1/d - 1/(exp(d) - 1) gives both populations their right mean at the end of the step, whatever their rates:
+    it solves ``early exp(-a) + late = exp(-a)`` and ``early exp(-b) + late = integral of exp(-a s - b (1 - s))``, d = a - b, in
+    units of the movers from a constant source, late = exp(-a) (1 - early). Without contrast it is Strang's half.
+    """
+    if abs(contrast) < 1e-2:
+        return 0.5 - contrast / 12.0 + contrast**3 / 720.0
+    contrast = min(max(contrast, -700.0), 700.0)
+    return 1.0 / contrast - 1.0 / math.expm1(contrast)
+
+
+@jit
+def convert(r, dt, at_end, clock, structure, laws, population, stream):
+    """Move cells of a discrete population along conversion r: those that leave at the start or at the end of the step.
+
+    ``clock`` is what is left of a unit exponential. The cells run it down one after the other, each by the exponent of its own
+    survival; where it ends is the first that moves, and those after it are free (a binomial number). Return what is then left.
+    """
+    reaction = structure.reaction
+    s = reaction[r, FACTOR]
+    if laws.discrete[s] == 0 or population[s] <= 0.0:
+        return clock
+    contrast = 0.0
+    for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
+        j = structure.change_species[k]
+        if structure.change_amount[k] > 0.0 and laws.discrete[j] == 1:
+            contrast = laws.rho[s] - laws.rho[j]
+    early = early_share(contrast)
+    q = reaction[r, HAZARD]
+    edge, weight = (laws.end[q], 1.0 - early) if at_end else (laws.start[q], early)
+    exponent = min(0.5 * dt * (edge + laws.middle[q]) * weight, 700.0)
+    if population[s] * exponent <= clock:
+        return clock - max(population[s] * exponent, 0.0)
+    behind = max(population[s] - math.floor(clock / exponent) - 1.0, 0.0)
+    moved = 1.0 + binomial_pair(stream, behind, -math.expm1(-exponent), math.exp(-exponent))
+    population[s] -= moved
+    for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
+        j = structure.change_species[k]
+        if structure.change_amount[k] > 0.0 and laws.discrete[j] == 1:
+            population[j] += structure.change_amount[k] * moved
+    return exponential(stream)
+
+
+@jit
+def levers(s, laws):
+    """Write the integrals of (1 - u) exp(-rho u) and of (1 - u) exp(rho u) over 0 < u < 1 into laws.first and laws.last.
+
+    A population that goes from n to m within a step is present, on average over its possible paths, for ``n first + m last`` of
+    it, with rho the integral of death - birth: the mean is exact, for few cells too.
+    """
+    rho = laws.rho[s]
+    if abs(rho) < 1e-2:
+        even, odd = 0.5 + rho * rho / 24.0, rho / 6.0 + rho**3 / 120.0
+        laws.first[s], laws.last[s] = even - odd, even + odd
+        return
+    rho = min(max(rho, -700.0), 700.0)
+    size, square = abs(rho), rho * rho
+    grown = math.expm1(size)
+    shrinking, growing = (size - grown / (1.0 + grown)) / square, (grown - size) / square
+    laws.first[s], laws.last[s] = (shrinking, growing) if rho > 0.0 else (growing, shrinking)
+
+
+@jit
+def expected_arrivals(r, dt, structure, laws):
+    """Return the mean number of arrivals of reaction r to discrete populations in the step."""
+    s, q = structure.reaction[r, FACTOR], structure.reaction[r, HAZARD]
+    converts = structure.reaction_role[r] == CONVERSION
+    if (converts and laws.discrete[s] == 1) or not into_discrete(r, structure, laws):
+        return 0.0
+    a, b, c = laws.start[q], laws.middle[q], laws.end[q]
+    if s < structure.n_species and laws.discrete[s] == 1:
+        if laws.before[s] == 0.0 and laws.after[s] == 0.0:
+            return 0.0
+        if laws.first[s] < 0.0:
+            levers(s, laws)
+        first, last = laws.before[s] * laws.first[s], laws.after[s] * laws.last[s]
+        return 0.5 * dt * ((a + b) * first + (b + c) * last)
+    if s < structure.n_species:
+        a, b, c = (
+            a * max(laws.before[s], 0.0),
+            b * max(laws.x_middle[s], 0.0),
+            c * max(laws.x_end[s], 0.0),
+        )
+    return dt * (a + 4.0 * b + c) / 6.0
+
+
+@jit
+def arrival_tilt(r, dt, structure, laws):
+    """Return how fast the rate of the arrivals of reaction r grows along the step, per time."""
+    s, q = structure.reaction[r, FACTOR], structure.reaction[r, HAZARD]
+    a, c = laws.start[q] * laws.before[s], laws.end[q]
+    if s < structure.n_species and laws.discrete[s] == 1:
+        c *= laws.after[s]
+        if not (a > 0.0 and c > 0.0):
+            return -laws.rho[s] / dt
+    elif s < structure.n_species:
+        c *= laws.x_end[s]
+    return math.log(c / a) / dt if a > 0.0 and c > 0.0 else 0.0
+
+
+@jit
+def add_newcomers(r, number, dt, structure, laws, stream):
+    """Add to laws.after what the lineages of newcomers of reaction r are at the end of the step."""
+    tilt = arrival_tilt(r, dt, structure, laws)
+    for k in range(structure.reaction[r, CHANGE_BEGIN], structure.reaction[r, CHANGE_END]):
+        j, amount = structure.change_species[k], structure.change_amount[k]
+        if amount > 0.0 and laws.discrete[j] == 1:
+            laws.after[j] += lineages(
+                stream, number * amount, tilt, laws.birth[j, 0], laws.birth[j, 1], laws.birth[j, 2],
+                laws.death[j, 0], laws.death[j, 1], laws.death[j, 2], dt,
+            )  # fmt: skip
+
+
+@jit_merged
+def draw_newcomers(dt, structure, laws, stream):
+    """Draw newcomers: rare arrivals of all reactions by one Poisson number and then their reaction, common ones each by its own."""
+    rare = 0.0
+    for m in range(structure.arrivals.shape[0]):
+        r = structure.arrivals[m]
+        mean = expected_arrivals(r, dt, structure, laws)
+        laws.arrivals[m] = 0.0
+        if not mean > 0.0:
+            continue
+        if mean < RARE:
+            laws.arrivals[m] = mean
+            rare += mean
+        else:
+            number = poisson(stream, mean)
+            if number > 0.0:
+                add_newcomers(r, number, dt, structure, laws, stream)
+    if not rare > 0.0:
+        return
+    number = poisson(stream, rare)
+    while number > 0.0:
+        number -= 1.0
+        aim = uniform(stream) * rare
+        chosen = -1
+        for m in range(structure.arrivals.shape[0]):
+            if laws.arrivals[m] > 0.0:
+                chosen = m
+                aim -= laws.arrivals[m]
+                if aim <= 0.0:
+                    break
+        add_newcomers(structure.arrivals[chosen], 1.0, dt, structure, laws, stream)
+
+
+@jit_merged
+def draw(dt, structure, laws, stream):
+    """Replace discrete populations (laws.before) by a draw of their law after the step (laws.after)."""
+    for s in range(structure.n_species):
+        net = 4.0 * (laws.death[s, 1] - laws.birth[s, 1])
+        for place in (0, 2):
+            net += laws.death[s, place] - laws.birth[s, place]
+        laws.rho[s] = dt * net / 6.0
+        laws.first[s] = -1.0  # not known yet
+    clock = exponential(stream)
+    for r in structure.conversions:
+        clock = convert(r, dt, False, clock, structure, laws, laws.before, stream)
+    for s in range(structure.n_species):
+        laws.after[s] = laws.before[s]
+        if laws.discrete[s] == 1 and laws.before[s] > 0.0 and structure.species[s, ROLE] == BRANCHING:
+            death_odds, birth_odds = kendall_integrals(
+                laws.birth[s, 0], laws.birth[s, 1], laws.birth[s, 2],
+                laws.death[s, 0], laws.death[s, 1], laws.death[s, 2], dt,
+            )  # fmt: skip
+            laws.after[s] = kendall_step(stream, laws.before[s], death_odds, birth_odds)
+    draw_newcomers(dt, structure, laws, stream)
+    for r in structure.conversions[::-1]:
+        clock = convert(r, dt, True, clock, structure, laws, laws.after, stream)

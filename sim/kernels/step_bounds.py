@@ -1,0 +1,255 @@
+"""How long a step of the hybrid kernel may be, for the sake of chance; the error of the ODE is controlled elsewhere.
+
+Each function returns a shorter step or says what the one taken has done wrong. What is bounded: moving cells at the ends of a step
+in place of within it, the feedback of one standard deviation of a population on rates within the step, a population that
+crosses a trigger's threshold and back unseen, hazards that bend, and populations that leave where their rates are meant.
+"""
+
+import math
+
+from sim.kernels import events
+from sim.kernels._jit import jit, jit_merged
+from sim.kernels.course import ROUNDING
+from sim.kernels.populations import HYSTERESIS, into_discrete
+from sim.kernels.structure import (
+    ARRIVAL,
+    BIRTH,
+    BRANCHING,
+    CHANGE_BEGIN,
+    CHANGE_END,
+    CONVERSION,
+    DEATH,
+    FACTOR,
+    HAZARD,
+    IN_HAZARDS,
+    IN_TRIGGERS,
+    ROLE,
+    TIMED,
+)
+
+WIDE = 4.0
+"""Standard deviations within which a population is looked for when a trigger waits for it."""
+FINE = 1e-3
+"""A trigger need not be timed more finely than such a share of a large population."""
+MISPLACED = 0.1
+"""Largest share of a population that the splitting may send at the wrong moment in one step, in units of the tolerance."""
+
+
+@jit
+def misplaced(h, left, entered, laws):
+    """Return the harm of moving a cell at an end of the step, not within it.
+
+    It is the chance of a further move, and, as far as the two populations differ in their fate, of a birth or a move before.
+    """
+    differ = h * (
+        abs(laws.birth[left, 0] - laws.birth[entered, 0]) + abs(laws.death[left, 0] - laws.death[entered, 0])
+    )
+    active = laws.birth[left, 0] + laws.birth[entered, 0] + laws.leaving[left] + laws.leaving[entered]
+    return h * (laws.leaving[entered] + min(differ, 1.0) * active) / 12.0
+
+
+@jit_merged
+def bounded_step(t, h, x, structure, hazards, tolerance, work, laws):
+    """Shorten h so that splitting and the feedback of chance stay small (hazards of the present state in laws.start)."""
+    n = structure.n_species
+    reaction = structure.reaction
+    for r in structure.conversions:
+        s = reaction[r, FACTOR]
+        if laws.discrete[s] == 1 and x[s] > 0.0:
+            moving = laws.start[reaction[r, HAZARD]] * h
+            wrong = 0.0
+            for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
+                j = structure.change_species[k]
+                if structure.change_amount[k] > 0.0 and laws.discrete[j] == 1:
+                    wrong += moving * misplaced(h, s, j, laws)
+            if wrong > MISPLACED * tolerance:
+                h *= math.sqrt(MISPLACED * tolerance / wrong)
+    felt = False
+    for s in range(n):
+        work.probe[s] = x[s]
+        if laws.discrete[s] == 1 and x[s] > 0.0 and structure.species[s, IN_HAZARDS] == 1:
+            if structure.species[s, ROLE] == BRANCHING:
+                events_of_a_cell = laws.birth[s, 0] + laws.death[s, 0] + laws.leaving[s]
+                work.probe[s] += math.sqrt(events_of_a_cell * x[s] * h)
+                felt = True
+    if felt:
+        hazards(t, work.probe, work.p, work.a, work.d, laws.end)
+        worst = 0.0
+        for r in range(reaction.shape[0]):
+            s, q = reaction[r, FACTOR], reaction[r, HAZARD]
+            role = structure.reaction_role[r]
+            if role == BIRTH or role == DEATH or role == CONVERSION:
+                if laws.discrete[s] == 1 and x[s] > 0.0:
+                    worst = max(worst, abs(laws.end[q] - laws.start[q]) * h)
+            elif work.mask[r] == 0.0 or (role == ARRIVAL and into_discrete(r, structure, laws)):
+                expected = laws.start[q] * x[s] * h
+                worst = max(worst, abs(laws.end[q] * work.probe[s] * h - expected) / (1.0 + expected))
+        if worst > tolerance:
+            h *= (tolerance / worst) ** (2.0 / 3.0)
+    return h
+
+
+@jit
+def expect_changes(x, structure, laws):
+    """Write the events per time of each discrete population into laws.flux, and its mean change per time into laws.trend."""
+    reaction = structure.reaction
+    for s in range(structure.n_species):
+        laws.trend[s] = (laws.birth[s, 0] - laws.death[s, 0] - laws.leaving[s]) * x[s]
+        laws.flux[s] = (laws.birth[s, 0] + laws.death[s, 0] + laws.leaving[s]) * x[s]
+    for r in structure.arrivals:
+        rate = laws.start[reaction[r, HAZARD]] * x[reaction[r, FACTOR]]
+        for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
+            amount = structure.change_amount[k]
+            if amount > 0.0:
+                laws.trend[structure.change_species[k]] += amount * rate
+                laws.flux[structure.change_species[k]] += amount * amount * rate
+
+
+@jit
+def flips(t, structure, conditions, work):
+    """Tell whether a trigger's condition differs in the state of work.probe from what it is at present."""
+    conditions(t, work.probe, work.p, work.a, work.condition)
+    for k in range(structure.event.shape[0]):
+        if structure.event[k, TIMED] == 0 and (work.condition[k] > 0.5) != (work.condition_before[k] > 0.5):
+            return True
+    return False
+
+
+@jit_merged
+def watchful_step(t, h, x, structure, conditions, work, laws):
+    """Shorten h where chance could take a population across the threshold of a trigger and back unseen.
+
+    Triggers are looked at after each step. So the step becomes so short near a threshold that it holds one event at most.
+    """
+    waits = False
+    for s in range(structure.n_species):
+        if structure.species[s, IN_TRIGGERS] == 1 and laws.discrete[s] == 1:
+            waits = True
+    if not waits:
+        return h
+    expect_changes(x, structure, laws)
+    for _ in range(60):
+        coarse, flipped = False, False
+        for pattern in range(4):  # all up, all down, and the two that alternate
+            side = pattern < 2
+            up = pattern % 2 == 0
+            for s in range(structure.n_species):
+                work.probe[s] = x[s]
+                if structure.species[s, IN_TRIGGERS] == 0 or laws.discrete[s] == 0:
+                    continue
+                spread = WIDE * math.sqrt(max(laws.flux[s], 0.0) * h)
+                coarse = coarse or spread >= max(1.0, FINE * x[s])
+                drifted = laws.trend[s] * h
+                if up:
+                    work.probe[s] = math.floor(x[s] + max(drifted, 0.0) + spread)
+                else:
+                    work.probe[s] = max(math.ceil(x[s] + min(drifted, 0.0) - spread), 0.0)
+                if not side:
+                    up = not up
+            flipped = flipped or flips(t, structure, conditions, work)
+        if not (coarse and flipped):
+            return h
+        h *= 0.5
+    return h
+
+
+@jit
+def chance_triggers(t, structure, conditions, work, laws):
+    """Tell whether a trigger is true in the state drawn for time t (laws.after and laws.x_end) that waits for a discrete count."""
+    waits = False
+    for s in range(structure.n_species):
+        work.probe[s] = laws.after[s] if laws.discrete[s] == 1 else laws.x_end[s]
+        waits = waits or (structure.species[s, IN_TRIGGERS] == 1 and laws.discrete[s] == 1)
+    if not waits:
+        return False
+    conditions(t, work.probe, work.p, work.a, work.condition)
+    return events.rising(structure, work)
+
+
+@jit
+def negative_discrete(x, structure, work, laws):
+    """Tell whether a reaction of discrete populations (hazards in work.values) has a negative rate."""
+    reaction = structure.reaction
+    for r in structure.signed:
+        s = reaction[r, FACTOR]
+        if work.values[reaction[r, HAZARD]] * x[s] < -ROUNDING:
+            for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
+                if laws.discrete[structure.change_species[k]] == 1:
+                    return True
+    return False
+
+
+@jit
+def overshoots(t, h, structure, hazards, work, laws):
+    """Tell whether a draw put a population where a rate is negative, and where no single event from the present state leads.
+
+    The new state stands in laws.after and laws.x_end. A negative rate after a single event is the network's own and is reported;
+    one that several events of a step have reached together is the step's doing.
+    """
+    for s in range(structure.n_species):
+        work.probe[s] = laws.after[s] if laws.discrete[s] == 1 else laws.x_end[s]
+    hazards(t + h, work.probe, work.p, work.a, work.d, work.values)
+    if not negative_discrete(work.probe, structure, work, laws):
+        return False
+    reaction = structure.reaction
+    for r in range(reaction.shape[0]):
+        if not laws.start[reaction[r, HAZARD]] * work.x[reaction[r, FACTOR]] > 0.0:
+            continue
+        for s in range(structure.n_species):
+            work.probe[s] = work.x[s]
+        for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
+            s = structure.change_species[k]
+            if laws.discrete[s] == 1:
+                work.probe[s] += structure.change_amount[k]
+        hazards(t, work.probe, work.p, work.a, work.d, work.values)
+        if negative_discrete(work.probe, structure, work, laws):
+            return False
+    return True
+
+
+@jit
+def entry(structure, threshold, work, laws):
+    """Return the fraction of the step at which a continuous count has sunk to where it becomes discrete; 2 if none has.
+
+    Without this a long step would carry a count from above the threshold to a few cells, or less than one, without chance.
+    """
+    first = 2.0
+    level = 0.5 * HYSTERESIS * threshold
+    for s in range(structure.n_species):
+        if structure.is_count[s] == 0 or laws.discrete[s] == 1:
+            continue
+        if work.x[s] > level and work.x_new[s] < 0.5 * level:
+            low, high = 0.0, 1.0
+            for _ in range(12):
+                theta = 0.5 * (low + high)
+                value = (1.0 - theta) * work.x[s] + theta * (
+                    work.x_new[s] + (1.0 - theta) * (work.dense[0, s] + theta * work.dense[1, s])
+                )
+                if value > level:
+                    low = theta
+                else:
+                    high = theta
+            first = min(first, high)
+    return first
+
+
+@jit_merged
+def bend(dt, structure, laws, x, x_end):
+    """Return by how much interpolation by a straight line would miss the integrated hazards of a cell, or the newcomers."""
+    worst = 0.0
+    for s in range(structure.n_species):
+        if laws.discrete[s] == 1 and x[s] > 0.0 and structure.species[s, ROLE] == BRANCHING:
+            for table in (laws.birth, laws.death):
+                worst = max(worst, abs(table[s, 1] - 0.5 * (table[s, 0] + table[s, 2])) * dt)
+    reaction = structure.reaction
+    for r in structure.arrivals:
+        s, q = reaction[r, FACTOR], reaction[r, HAZARD]
+        converts = structure.reaction_role[r] == CONVERSION
+        if converts and laws.discrete[s] == 1:
+            if x[s] > 0.0:
+                worst = max(worst, abs(laws.middle[q] - 0.5 * (laws.start[q] + laws.end[q])) * dt)
+        elif into_discrete(r, structure, laws):
+            a, b, c = laws.start[q] * x[s], laws.middle[q] * laws.x_middle[s], laws.end[q] * x_end[s]
+            mean = dt * (a + 4.0 * b + c) / 6.0
+            worst = max(worst, abs(b - 0.5 * (a + c)) * dt / (1.0 + max(mean, 0.0)))
+    return worst
