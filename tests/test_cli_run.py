@@ -191,6 +191,13 @@ class TestCheck:
         assert code == 0
         assert "virtually incurable" in out
 
+    def test_failed_rows_count_for_more_than_an_outcome_outside(self, call, monkeypatch):
+        monkeypatch.setattr(running, "simulate", MadeUp(failing=10))
+        code, out, err = call("check", NAME, "--patients", 100, "--set", "reported.0.events=6")
+        assert "OUTSIDE" in out
+        assert "rows failed" in err
+        assert code == 3
+
     def test_reads_a_run_directory_without_computing(self, call, made_up):
         call("run", NAME, "--patients", 30, "-o", "out", "--no-figures")
         calls = made_up.calls
@@ -318,3 +325,18 @@ def test_json_is_whole_on_stdout_while_progress_goes_to_stderr(tmp_path):
     )
     assert json.loads(done.stdout)["patients_per_arm"] == 3
     assert "of 3 patients after" in done.stderr
+
+
+def test_progress_is_a_bar_on_a_terminal_and_leaves_stdout_alone(capsys, monkeypatch):
+    from sim.cli_progress import reporting
+
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with reporting("trial") as report:
+        for done in (1, 5, 9):
+            report(done, 9)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "trial" in err
+    assert "9/9" in err

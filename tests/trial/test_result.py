@@ -329,6 +329,16 @@ class TestStorage:
             sim.open(tmp_path / "absent")
 
 
+def test_endpoints_are_a_row_per_arm_patient_and_replicate_with_the_promised_columns(result):
+    promised = (
+        "arm patient replicate status cr mrd_negative relapse_day relapse_phenotype efs_days efs_event rfs_days rfs_event "
+        "remission_days remission_event os_days os_event cd22_ratio b_cell_recovery_day cmax tmax auc_0_28 il6_index"
+    )
+    assert " ".join(result.endpoints).startswith(f"{promised} ")
+    assert not result.endpoints.duplicated(["arm", "patient", "replicate"]).any()
+    assert len(result.endpoints) == 2 * 60
+
+
 def test_replay_refuses_who_was_not_simulated(result):
     with pytest.raises(InputError, match="arm higher has patients 0 to 59"):
         result.rerun(arm="higher", patient=60)

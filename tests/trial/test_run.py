@@ -251,3 +251,10 @@ class TestRealCourses:
         seen = observe(course, real.scenario.assay, seed=5, patients=course.patients, arm="higher")
         again = Outcomes({**assess(seen, real.scenario.criteria), "patient": np.array([4])})
         same(again, real.outcomes.arm("higher").select(np.arange(6) == 4))
+
+    def test_replay_of_a_run_that_was_read_back_is_the_same(self, real, tmp_path):
+        found = sim.open(real.save(tmp_path / "run", figures=False))
+        one, other = (result.rerun(arm="lowest", patient=3) for result in (real, found))
+        assert one.names == other.names
+        for name in one.names:
+            np.testing.assert_array_equal(one[name], other[name])
