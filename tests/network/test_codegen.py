@@ -6,14 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from sim.kernels import rosenbrock
 from sim.kernels.structure import FACTOR, HAZARD
 from sim.network.codegen import compile_network
-from sim.network.expression import evaluate
+from sim.network.expression import Compare, Expression, differentiate, evaluate, substitute
 from sim.network.generator import Generator
 from sim.network.network import Network
+from sim.network.nodes import COMPARISONS
 from sim.network.tables import structure_of
+from tests.network.trees import assume_tame, trees
 
 FACTORS = (
     "p0", "p1*{x}", "{x}/(p1 + {x})", "{x}*{y}", "{x}**2", "{x}**p2", "exp(-p0*{y})", "sqrt(1 + {x})", "log(2 + {y})",
@@ -256,3 +260,157 @@ def test_names_never_reach_the_source() -> None:
     source = Plain(net).source
     for word in ("import_os", "lambda", "SystemExit"):
         assert word not in source
+
+
+# -- networks of any expressions ------------------------------------------------------------------------------------------------
+
+SPECIES = ("x", "E", "pi")
+AT = {"time": 1.7, "x": 0.83, "E": 2.4, "pi": 1.31, "p": 0.77, "lambda": 1.9}
+any_rate = trees(
+    [*SPECIES, "p", "lambda", "time", "d0", "d1", "fixed"],
+    st.floats(0.5, 3).map(lambda v: round(v, 2)),
+    st.sampled_from([-2.0, -1.0, 0.5, 2.0, 3.0, 1.5]),
+)
+of_state = trees([*SPECIES, "p", "time"], st.floats(0.5, 3), st.sampled_from([-1.0, 0.5, 2.0]))
+of_parameters = trees(["p", "lambda"], st.floats(0.5, 3), st.sampled_from([-1.0, 0.5, 2.0]))
+comparison = st.builds(Compare, st.sampled_from(COMPARISONS), any_rate, any_rate)
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> Network:
+    """Rates, definitions of definitions, events: each a tree of all kinds of nodes."""
+    net = Network("any")
+    for name in SPECIES:
+        net.species(name, AT[name], kind=draw(st.sampled_from(["count", "concentration"])))
+    for name in ("p", "lambda"):
+        net.parameter(name, AT[name])
+    net.define("fixed", str(draw(of_parameters)))
+    net.define("d0", str(draw(of_state)))
+    net.define("d1", f"d0*({draw(of_state)})")
+    for i in range(draw(st.integers(1, 4))):
+        x, y = draw(st.permutations(SPECIES))[:2]
+        change = draw(st.sampled_from(CHANGES)).format(x=x, y=y)
+        factor = draw(st.sampled_from(["", f"{x}*", f"d0*{x}*"]))
+        net.reaction(f"r{i}", change, f"{factor}({draw(any_rate)})")
+    when = {"when": str(draw(comparison))} if draw(st.booleans()) else {"at": str(draw(of_parameters))}
+    net.event("one", **when, if_=str(draw(comparison)), set={"x": str(draw(any_rate))})  # type: ignore[arg-type]
+    net.event(
+        "two", at=3, add={"E": str(draw(any_rate))}, survive={"pi": f"0.5 + 0.5*tanh({draw(of_parameters)})"}
+    )
+    return net
+
+
+def tame(net: Network) -> dict[str, float]:
+    """Return the values of all names; skip the example where something is undefined or rounding would decide."""
+    values = dict(AT)
+    for definition in net.definition_order():
+        assume_tame(definition.expression, values)
+        values[definition.name] = float(evaluate(definition.expression, values))
+    amounts = [v for e in net.all_events for group in (e.set, e.add, e.survive) for v in group.values()]
+    moments = [v for e in net.all_events for v in (e.at, e.when, e.if_) if v is not None]
+    for expression in (*(r.rate for r in net.all_reactions), *amounts, *moments):
+        assume_tame(expression, values)
+    return values
+
+
+def opened(expression: Expression, net: Network) -> Expression:
+    """Return an expression of species, parameters and time alone."""
+    for definition in reversed(net.definition_order()):
+        expression = substitute(expression, {definition.name: definition.expression})
+    return expression
+
+
+@given(networks())
+def test_any_rates_slopes_and_outputs_are_those_of_the_expressions(net: Network) -> None:
+    values = tame(net)
+    plain = Plain(net)
+    drift = [evaluate(e, values) for e in net.drift().values()]
+    size = sum(abs(float(evaluate(r.rate, values))) for r in net.all_reactions)
+    np.testing.assert_allclose(plain.drift(AT["time"], plain.x), drift, rtol=1e-9, atol=1e-11 * size)
+    hazards = np.zeros(plain.structure.n_hazards)
+    plain.functions["hazards"](AT["time"], plain.x, plain.p, plain.a, plain.d, hazards)
+    for row, reaction in zip(plain.structure.reaction, net.all_reactions, strict=True):
+        rate = hazards[row[HAZARD]] * plain.x[row[FACTOR]]
+        np.testing.assert_allclose(rate, evaluate(reaction.rate, values), rtol=1e-9, atol=1e-11)
+    seen = np.zeros(len(plain.outputs))
+    plain.functions["observe"](AT["time"], plain.x, plain.p, plain.a, seen)
+    np.testing.assert_allclose(seen, [values[name] for name in plain.outputs], rtol=1e-12)
+
+
+@given(networks())
+def test_any_jacobian_is_that_of_the_derived_expressions_and_of_differences(net: Network) -> None:
+    """Differences are asked only where both sides agree: at the kink of a min, max, abs or where there is no derivative."""
+    values = tame(net)
+    plain = Plain(net)
+    rates = [opened(e, net) for e in net.drift().values()]
+    exact, by_time = plain.jacobian(AT["time"])
+    derived = np.array(
+        [[float(evaluate(differentiate(e, name), values)) for name in (*SPECIES, "time")] for e in rates]
+    )
+    assume(np.all(np.abs(derived) < 1e6))
+    found = np.column_stack([exact, by_time])
+    scale = max(1.0, float(np.abs(derived).max()))
+    np.testing.assert_allclose(found, derived, rtol=1e-8, atol=1e-8 * scale)
+    step = 1e-6
+    for j, name in enumerate((*SPECIES, "time")):
+        here, sides = AT[name], []
+        for shift in (-step, 0.0, step):
+            x = plain.x.copy()
+            if j < len(SPECIES):
+                x[j] = here + shift
+            with np.errstate(all="ignore"):
+                sides.append(plain.drift(AT["time"] + (shift if name == "time" else 0.0), x))
+        left, right = (sides[1] - sides[0]) / step, (sides[2] - sides[1]) / step
+        smooth = np.abs(right - left) < 1e-3 * scale
+        difference = (sides[2] - sides[0]) / (2 * step)
+        np.testing.assert_allclose(found[smooth, j], difference[smooth], rtol=1e-4, atol=1e-4 * scale)
+
+
+@given(networks())
+def test_any_condition_time_and_amount_is_that_of_the_expressions(net: Network) -> None:
+    values = tame(net)
+    plain = Plain(net)
+    arguments = (AT["time"], plain.x, plain.p, plain.a)
+    conditions, times, amounts = np.full(4, -1.0), np.full(2, -1.0), np.full(3, -1.0)
+    one, two = net.all_events
+    with np.errstate(all="ignore"):
+        plain.functions["conditions"](*arguments, conditions)
+        plain.functions["event_times"](*arguments, times)
+        plain.functions["effects"](0, *arguments, amounts)
+        plain.functions["effects"](1, *arguments, amounts)
+    expected = [
+        (times[1], two.at),
+        (times[0], one.at),
+        (conditions[0], one.when),
+        (conditions[2], one.if_),
+        (amounts[0], one.set["x"]),
+        (amounts[1], two.survive["pi"]),
+        (amounts[2], two.add["E"]),
+    ]
+    for value, expression in expected:
+        if expression is None:
+            assert value == -1.0, "left alone"
+        else:
+            np.testing.assert_allclose(value, evaluate(expression, values), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(8))
+def test_compiled_functions_of_random_networks_are_the_plain_ones(number: int) -> None:
+    """To the last bits: compiled code may join a product and a sum into one instruction."""
+    net = random_network(number)
+    plain, compiled = Plain(net), compile_network(net, [s.name for s in net.all_species])
+    static, hazards, slopes, derivatives = compiled.functions[:4]
+    s = compiled.structure
+    a, d, values, slope = (
+        np.zeros(n) for n in (s.n_static, s.n_definitions, s.n_hazards + s.n_derivatives, s.n_species)
+    )
+    static(plain.p, a)
+    hazards(1.7, plain.x, plain.p, a, d, values)
+    slopes(1.7, plain.x, plain.p, a, d, values, slope)
+    derivatives(1.7, plain.x, plain.p, a, d, values[s.n_hazards :])
+    expected = np.zeros_like(slope)
+    plain.functions["slopes"](1.7, plain.x, plain.p, plain.a, plain.d, plain.values, expected)
+    plain.functions["derivatives"](1.7, plain.x, plain.p, plain.a, plain.d, plain.values[s.n_hazards :])
+    np.testing.assert_allclose(values, plain.values, rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(slope, expected, rtol=1e-11, atol=1e-11)
