@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -154,7 +155,7 @@ def execute(
     provenance = collect(scenario, seed, kernel, command)
     if out is None:
         return _compute(scenario, seed, kernel, threads, progress, provenance)
-    from sim.trial.run_files import read_run, write_run, write_timing
+    from sim.trial.run_files import prepare_figures, read_run, write_run, write_timing
 
     directory = RunDirectory(out, str(provenance["hash"]))
     if directory.state() == "complete":
@@ -166,6 +167,9 @@ def execute(
         _rehearse(scenario, seed, kernel)
         directory.begin(provenance)
         begun = clock.perf_counter()
+        # Kernels leave the interpreter free: what the figures need is loaded meanwhile.
+        if figures:
+            Thread(target=prepare_figures, daemon=True).start()
         result = replace(_compute(scenario, seed, kernel, threads, progress, provenance), path=out)
         computed = clock.perf_counter()
         write_run(directory, result, source=source, figures=figures)

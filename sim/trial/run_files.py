@@ -21,6 +21,7 @@ import io
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -207,6 +208,16 @@ def _csv(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 def _unknown(value: object) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def prepare_figures() -> None:
+    """Load what figures need, so that they can be drawn at once later."""
+    with suppress(ImportError):  # said where the figures are drawn
+        import matplotlib.pyplot as plt
+
+        import sim.plots  # noqa: F401
+
+        plt.get_backend()
 
 
 def _write_figures(directory: RunDirectory, result: Result) -> None:
