@@ -262,7 +262,8 @@ def _origin(form: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _law_unit(form: Mapping[Any, Any], rule: Rule) -> str:
     """Canonical unit of the law's values."""
-    if rule.dimension is not None or form.get("unit") is None:
+    # "1" is what a bare number is written out with, and stays what it was.
+    if rule.dimension is not None or form.get("unit") in (None, "1"):
         return rule.unit
     dimension = dimension_of(str(form["unit"]))
     return rule.unit if dimension is None else canonical_unit(dimension)

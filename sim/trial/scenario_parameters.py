@@ -53,8 +53,8 @@ def parameter_problems(scenario: Scenario, parameters: Iterable[Parameter] | Non
 def _value_problems(law: Law, parameter: Parameter) -> Iterator[Problem]:
     """Yield what is wrong with a law: its unit, or a sign that no rate, time or amount of the model has."""
     same = law.unit == parameter.unit or {law.unit, parameter.unit} <= _PLAIN
-    # A number without a unit is in the model's; a scenario that was written out and read again calls it a fraction.
-    if not same and law.unit not in {"1", "fraction"}:
+    # A number without a unit is in the model's.
+    if not same and law.unit != "1":
         unit = parameter.unit or "1"
         yield Problem(
             ("unit",), f"'{law.unit}'", f"must be a unit of the model's {unit}", f"give it in '{unit}'"

@@ -7,6 +7,7 @@ import pytest
 from sim.errors import ScenarioError
 from sim.trial.scenario import Scenario
 from sim.trial.scenario_io import find, list_scenarios, load, read_assignments, scenario_names, to_yaml
+from sim.trial.scenario_parameters import parameter_problems
 
 FRY = find("fry2018-cd22")
 
@@ -353,6 +354,17 @@ def test_a_parameter_keeps_the_unit_of_the_model_and_is_not_negative(tmp_path, v
 def test_a_parameter_may_come_in_another_unit_of_its_kind():
     changes = read_assignments(["parameters.killing_rate={value: 7, unit: 1/week}"])
     assert load("fry2018-cd22", changes).parameters["killing_rate"].median() == 1.0
+
+
+def test_a_bare_parameter_stays_what_it_is_when_written_out_and_read_again():
+    once = load("fry2018-cd22", {"parameters.killing_rate": 12})
+    again = Scenario.parse(once.resolved()).with_({"patients.size": once.patients.size})
+    assert again.content_hash() == once.content_hash()
+    assert again.parameters == once.parameters
+    assert not parameter_problems(again)
+    assert parameter_problems(
+        load("fry2018-cd22").with_({"parameters.killing_rate": {"value": 50, "unit": "percent"}})
+    )
 
 
 def test_what_a_scenario_extends_is_said_in_its_file():
