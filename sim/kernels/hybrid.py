@@ -53,7 +53,16 @@ from sim.kernels.course import (
     negative_propensity,
     state_within,
 )
-from sim.kernels.populations import allocate_laws, choose_modes, draw, gather, into_discrete
+from sim.kernels.populations import (
+    ARRIVING,
+    CONVERTING,
+    allocate_laws,
+    choose_modes,
+    draw,
+    forget_modes,
+    gather,
+    listed,
+)
 from sim.kernels.random import STATE_WORDS, seed_stream, uniform
 from sim.kernels.rosenbrock import (
     allocate,
@@ -104,15 +113,14 @@ def survey(x, depends_on_time, structure, work, laws):
             moving = True
     reaction = structure.reaction
     gather(structure, work.values, 0, laws)
-    for r in structure.conversions:
+    for r in listed(CONVERTING, laws):
         laws.leaving[reaction[r, FACTOR]] += work.values[reaction[r, HAZARD]]
-    for r in structure.arrivals:
-        s = reaction[r, FACTOR]
-        if not stochastic and (s == structure.n_species or laws.discrete[s] == 0):
-            begins = moving or depends_on_time  # newcomers may come although there are none at this moment
-            if (begins or work.values[reaction[r, HAZARD]] * x[s] > 0.0) and into_discrete(
-                r, structure, laws
-            ):
+    if not stochastic:
+        begins = moving or depends_on_time  # newcomers may come although there are none at this moment
+        for r in listed(ARRIVING, laws):
+            s = reaction[r, FACTOR]
+            outside = s == structure.n_species or laws.discrete[s] == 0
+            if outside and (begins or work.values[reaction[r, HAZARD]] * x[s] > 0.0):
                 stochastic = True
                 moving = True
     for r in structure.maskable:
@@ -132,8 +140,7 @@ def simulate_row(
     x = work.x
     for s in range(n):
         x[s] = x0[s]
-        laws.discrete[s] = 0
-        laws.watched[s] = 1
+    forget_modes(laws)
     for k in range(fired.shape[0]):
         fired[k] = math.nan
     static(work.p, work.a)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.kernels._jit import jit, jit_allocating, jit_merged
+from sim.kernels._jit import inline_jit, jit, jit_allocating, jit_merged
 from sim.kernels.branching import kendall_integrals, kendall_step, lineages
 from sim.kernels.random import uniform
 from sim.kernels.samplers import binomial_pair, exponential, poisson, round_randomly
@@ -30,6 +30,8 @@ from sim.kernels.structure import (
 
 HYSTERESIS = 0.5
 """A continuous count becomes discrete below this share of the threshold."""
+CONVERTING, ARRIVING = range(2)
+"""Rows of Laws.lists: a number, then so many reactions. They change with the modes, which is rare."""
 RARE = 0.1
 """Reactions that bring fewer newcomers a step than this share one draw: a sum of Poisson numbers is one."""
 
@@ -39,6 +41,7 @@ class Laws(NamedTuple):
 
     discrete: IntegerArray
     watched: IntegerArray
+    lists: IntegerArray
     start: FloatArray
     middle: FloatArray
     end: FloatArray
@@ -64,6 +67,7 @@ def allocate_laws(structure):
     return Laws(
         np.zeros(n, np.int64),
         np.ones(n, np.int64),
+        np.zeros((2, 1 + structure.arrivals.shape[0]), np.int64),
         np.zeros(hazards),
         np.zeros(hazards),
         np.zeros(hazards),
@@ -84,22 +88,49 @@ def allocate_laws(structure):
 
 
 @jit
+def forget_modes(laws):
+    """Take all species for continuous, before a row begins."""
+    for s in range(laws.discrete.shape[0]):
+        laws.discrete[s] = 0
+        laws.watched[s] = 1
+    laws.lists[CONVERTING, 0] = -1
+
+
+@jit
 def choose_modes(x, structure, threshold, work, laws, stream):
     """Decide which counts are discrete; make those whole, and mask the reactions that are counted event by event."""
+    changed = laws.lists[CONVERTING, 0] < 0
     for s in range(structure.n_species):
         if structure.species[s, ROLE] == CONCENTRATION:
             continue
         limit = threshold if laws.discrete[s] == 1 else HYSTERESIS * threshold
-        laws.discrete[s] = 1 if x[s] < limit else 0
-        laws.watched[s] = 1 - laws.discrete[s]
-        if laws.discrete[s] == 1 and x[s] != math.floor(x[s]):
+        now = 1 if x[s] < limit else 0
+        if now != laws.discrete[s]:
+            changed = True
+            laws.discrete[s] = now
+            laws.watched[s] = 1 - now
+        if now == 1 and x[s] != math.floor(x[s]):
             x[s] = round_randomly(stream, max(x[s], 0.0))
-    reaction = structure.reaction
+    if not changed:
+        return
+    reaction, lists = structure.reaction, laws.lists
     for r in structure.maskable:
         work.mask[r] = 1.0
         for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
             if laws.discrete[structure.change_species[k]] == 1:
                 work.mask[r] = 0.0
+    lists[CONVERTING, 0] = 0
+    lists[ARRIVING, 0] = 0
+    for r in structure.arrivals:
+        s = reaction[r, FACTOR]
+        if structure.reaction_role[r] == CONVERSION and laws.discrete[s] == 1:
+            row = CONVERTING
+        elif into_discrete(r, structure, laws):
+            row = ARRIVING
+        else:
+            continue
+        lists[row, 0] += 1
+        lists[row, lists[row, 0]] = r
 
 
 @jit
@@ -109,6 +140,12 @@ def into_discrete(r, structure, laws):
         if structure.change_amount[k] > 0.0 and laws.discrete[structure.change_species[k]] == 1:
             return True
     return False
+
+
+@inline_jit
+def listed(row, laws):
+    """Return the reactions that convert from a discrete population (CONVERTING), or bring newcomers to one (ARRIVING)."""
+    return laws.lists[row, 1 : 1 + laws.lists[row, 0]]
 
 
 @jit
@@ -150,7 +187,7 @@ def convert(r, dt, at_end, clock, structure, laws, population, stream):
     """
     reaction = structure.reaction
     s = reaction[r, FACTOR]
-    if laws.discrete[s] == 0 or population[s] <= 0.0:
+    if population[s] <= 0.0:
         return clock
     contrast = 0.0
     for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
@@ -196,9 +233,6 @@ def levers(s, laws):
 def expected_arrivals(r, dt, structure, laws):
     """Return the mean number of arrivals of reaction r to discrete populations in the step."""
     s, q = structure.reaction[r, FACTOR], structure.reaction[r, HAZARD]
-    converts = structure.reaction_role[r] == CONVERSION
-    if (converts and laws.discrete[s] == 1) or not into_discrete(r, structure, laws):
-        return 0.0
     a, b, c = laws.start[q], laws.middle[q], laws.end[q]
     if s < structure.n_species and laws.discrete[s] == 1:
         if laws.before[s] == 0.0 and laws.after[s] == 0.0:
@@ -246,9 +280,9 @@ def add_newcomers(r, number, dt, structure, laws, stream):
 @jit_merged
 def draw_newcomers(dt, structure, laws, stream):
     """Draw newcomers: rare arrivals of all reactions by one Poisson number and then their reaction, common ones each by its own."""
-    rare = 0.0
-    for m in range(structure.arrivals.shape[0]):
-        r = structure.arrivals[m]
+    rare, reactions = 0.0, listed(ARRIVING, laws)
+    for m in range(reactions.shape[0]):
+        r = reactions[m]
         mean = expected_arrivals(r, dt, structure, laws)
         laws.arrivals[m] = 0.0
         if not mean > 0.0:
@@ -267,13 +301,13 @@ def draw_newcomers(dt, structure, laws, stream):
         number -= 1.0
         aim = uniform(stream) * rare
         chosen = -1
-        for m in range(structure.arrivals.shape[0]):
+        for m in range(reactions.shape[0]):
             if laws.arrivals[m] > 0.0:
                 chosen = m
                 aim -= laws.arrivals[m]
                 if aim <= 0.0:
                     break
-        add_newcomers(structure.arrivals[chosen], 1.0, dt, structure, laws, stream)
+        add_newcomers(reactions[chosen], 1.0, dt, structure, laws, stream)
 
 
 @jit_merged
@@ -286,7 +320,7 @@ def draw(dt, structure, laws, stream):
         laws.rho[s] = dt * net / 6.0
         laws.first[s] = -1.0  # not known yet
     clock = exponential(stream)
-    for r in structure.conversions:
+    for r in listed(CONVERTING, laws):
         clock = convert(r, dt, False, clock, structure, laws, laws.before, stream)
     for s in range(structure.n_species):
         laws.after[s] = laws.before[s]
@@ -297,5 +331,5 @@ def draw(dt, structure, laws, stream):
             )  # fmt: skip
             laws.after[s] = kendall_step(stream, laws.before[s], death_odds, birth_odds)
     draw_newcomers(dt, structure, laws, stream)
-    for r in structure.conversions[::-1]:
+    for r in listed(CONVERTING, laws)[::-1]:
         clock = convert(r, dt, True, clock, structure, laws, laws.after, stream)

@@ -10,15 +10,12 @@ import math
 from sim.kernels import events
 from sim.kernels._jit import jit, jit_merged
 from sim.kernels.course import ROUNDING
-from sim.kernels.populations import HYSTERESIS, into_discrete
+from sim.kernels.populations import ARRIVING, CONVERTING, HYSTERESIS, listed
 from sim.kernels.structure import (
     ARRIVAL,
-    BIRTH,
     BRANCHING,
     CHANGE_BEGIN,
     CHANGE_END,
-    CONVERSION,
-    DEATH,
     FACTOR,
     HAZARD,
     IN_HAZARDS,
@@ -48,14 +45,37 @@ def misplaced(h, left, entered, laws):
     return h * (laws.leaving[entered] + min(differ, 1.0) * active) / 12.0
 
 
+@jit
+def change_of_rates(h, reactions, x, structure, laws):
+    """Return by how much the hazards of cells, times h, differ between the present state (laws.start) and a probe (laws.end)."""
+    worst = 0.0
+    for r in reactions:
+        s, q = structure.reaction[r, FACTOR], structure.reaction[r, HAZARD]
+        if laws.discrete[s] == 1 and x[s] > 0.0:
+            worst = max(worst, abs(laws.end[q] - laws.start[q]) * h)
+    return worst
+
+
+@jit
+def change_of_numbers(h, reactions, x, structure, work, laws):
+    """Return by how much the expected arrivals and counted reactions of a step differ between the present state and a probe."""
+    worst = 0.0
+    for r in reactions:
+        if structure.reaction_role[r] == ARRIVAL or work.mask[r] == 0.0:
+            s, q = structure.reaction[r, FACTOR], structure.reaction[r, HAZARD]
+            expected = laws.start[q] * x[s] * h
+            worst = max(worst, abs(laws.end[q] * work.probe[s] * h - expected) / (1.0 + expected))
+    return worst
+
+
 @jit_merged
 def bounded_step(t, h, x, structure, hazards, tolerance, work, laws):
     """Shorten h so that splitting and the feedback of chance stay small (hazards of the present state in laws.start)."""
     n = structure.n_species
     reaction = structure.reaction
-    for r in structure.conversions:
+    for r in listed(CONVERTING, laws):
         s = reaction[r, FACTOR]
-        if laws.discrete[s] == 1 and x[s] > 0.0:
+        if x[s] > 0.0:
             moving = laws.start[reaction[r, HAZARD]] * h
             wrong = 0.0
             for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
@@ -74,16 +94,12 @@ def bounded_step(t, h, x, structure, hazards, tolerance, work, laws):
                 felt = True
     if felt:
         hazards(t, work.probe, work.p, work.a, work.d, laws.end)
-        worst = 0.0
-        for r in range(reaction.shape[0]):
-            s, q = reaction[r, FACTOR], reaction[r, HAZARD]
-            role = structure.reaction_role[r]
-            if role == BIRTH or role == DEATH or role == CONVERSION:
-                if laws.discrete[s] == 1 and x[s] > 0.0:
-                    worst = max(worst, abs(laws.end[q] - laws.start[q]) * h)
-            elif work.mask[r] == 0.0 or (role == ARRIVAL and into_discrete(r, structure, laws)):
-                expected = laws.start[q] * x[s] * h
-                worst = max(worst, abs(laws.end[q] * work.probe[s] * h - expected) / (1.0 + expected))
+        worst = max(
+            change_of_rates(h, structure.turnover, x, structure, laws),
+            change_of_rates(h, listed(CONVERTING, laws), x, structure, laws),
+            change_of_numbers(h, listed(ARRIVING, laws), x, structure, work, laws),
+            change_of_numbers(h, structure.maskable, x, structure, work, laws),
+        )
         if worst > tolerance:
             h *= (tolerance / worst) ** (2.0 / 3.0)
     return h
@@ -242,14 +258,13 @@ def bend(dt, structure, laws, x, x_end):
             for table in (laws.birth, laws.death):
                 worst = max(worst, abs(table[s, 1] - 0.5 * (table[s, 0] + table[s, 2])) * dt)
     reaction = structure.reaction
-    for r in structure.arrivals:
+    for r in listed(CONVERTING, laws):
+        q = reaction[r, HAZARD]
+        if x[reaction[r, FACTOR]] > 0.0:
+            worst = max(worst, abs(laws.middle[q] - 0.5 * (laws.start[q] + laws.end[q])) * dt)
+    for r in listed(ARRIVING, laws):
         s, q = reaction[r, FACTOR], reaction[r, HAZARD]
-        converts = structure.reaction_role[r] == CONVERSION
-        if converts and laws.discrete[s] == 1:
-            if x[s] > 0.0:
-                worst = max(worst, abs(laws.middle[q] - 0.5 * (laws.start[q] + laws.end[q])) * dt)
-        elif into_discrete(r, structure, laws):
-            a, b, c = laws.start[q] * x[s], laws.middle[q] * laws.x_middle[s], laws.end[q] * x_end[s]
-            mean = dt * (a + 4.0 * b + c) / 6.0
-            worst = max(worst, abs(b - 0.5 * (a + c)) * dt / (1.0 + max(mean, 0.0)))
+        a, b, c = laws.start[q] * x[s], laws.middle[q] * laws.x_middle[s], laws.end[q] * x_end[s]
+        mean = dt * (a + 4.0 * b + c) / 6.0
+        worst = max(worst, abs(b - 0.5 * (a + c)) * dt / (1.0 + max(mean, 0.0)))
     return worst
