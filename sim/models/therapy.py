@@ -32,6 +32,10 @@ def declare_therapy(net: Network, design: Design) -> None:
         net.parameter(f"chemotherapy_log_kill_{i}", 1.0, "log10", description="cut of the leukaemia")
         about = "share of lymphocytes, B cells and marrow that survives"
         net.parameter(f"chemotherapy_host_survival_{i}", 0.5, "1", description=about)
+        about = "share of CAR T cells and of anti-CAR lymphocytes that survives"
+        net.parameter(f"chemotherapy_car_t_survival_{i}", 0.5, "1", description=about)
+        about = "marrow blasts below which it is given; infinite: in any case"
+        net.parameter(f"chemotherapy_blast_limit_{i}", NEVER, "1", description=about)
     for i in range(design.lymphodepletions):
         net.parameter(f"lymphodepletion_time_{i}", NEVER, "day", description="infinite: never")
     for course in design.courses:
@@ -104,10 +108,14 @@ def add_therapy(net: Network, design: Design) -> None:
     for i in range(design.chemotherapies):
         host = f"chemotherapy_host_survival_{i}"
         survive = dict.fromkeys(design.leukaemia(), f"10**(-chemotherapy_log_kill_{i})")
+        survive |= {"host_lymphocytes": host, "b_cells": host}
+        # Lymphocytes that carry or hunt the receptor are lymphocytes: sparing them would make room for them alone.
+        survive |= dict.fromkeys(_receptor_cells(design), f"chemotherapy_car_t_survival_{i}")
         net.event(
             f"chemotherapy_{i}",
             at=f"chemotherapy_time_{i}",
-            survive={**survive, "host_lymphocytes": host, "b_cells": host},
+            if_=f"marrow_blast_fraction < chemotherapy_blast_limit_{i}",
+            survive=survive,
             set={"normal_marrow_fraction": f"normal_marrow_fraction*{host}"},
         )
     for i in range(design.lymphodepletions):
@@ -127,6 +135,12 @@ def add_therapy(net: Network, design: Design) -> None:
         given = {"tocilizumab": "tocilizumab_effect"}
         net.event("tocilizumab", when="il6_index > tocilizumab_threshold", set=given)
         net.event("steroids", when="il6_index > steroid_threshold", set={"steroids": "steroid_effect"})
+
+
+def _receptor_cells(design: Design) -> list[str]:
+    """Names of the lymphocytes against CAR T cells, and of these."""
+    car_t = [cell for product in design.products for cell in car_t_cells(product)]
+    return [*(f"anti_car_{construct}" for construct in design.constructs), *car_t]
 
 
 def _lymphodepletion(design: Design, course: str) -> tuple[dict[str, str], dict[str, str]]:
@@ -181,9 +195,7 @@ def _add_waiting(net: Network, design: Design, product: ProductDesign, rule: str
 
 def _add_transplant(net: Network, design: Design) -> None:
     survive = dict.fromkeys(design.leukaemia(), "10**(-transplant_log_kill)")
-    immune = ["host_lymphocytes", "b_cells", *(f"anti_car_{construct}" for construct in design.constructs)]
-    for product in design.products:
-        immune += car_t_cells(product)
+    immune = ["host_lymphocytes", "b_cells", *_receptor_cells(design)]
     survive.update(dict.fromkeys(immune, "transplant_host_survival"))
     net.event(
         "transplant",

@@ -46,6 +46,10 @@ _TRAITS = {
     "cd22_levels_of_clones": 127,
     "sites_of_clones": 128,
     "failure_of_infusion": 129,
+    "consolidation_day": 130,
+    "failed_programme": 131,
+    "failed_expansion": 132,
+    "cd28_memory_death_ratio": 133,
 }
 
 # Parameters of the model, without the names of products and slots, in the order in which they came to vary.
@@ -145,6 +149,8 @@ _PARAMETERS = [
     "limit_transplant",
     "limit_background",
     "blood_volume",
+    "chemotherapy_car_t_survival",
+    "chemotherapy_blast_limit",
 ]
 
 PURPOSES: Mapping[str, int] = MappingProxyType(

@@ -15,9 +15,17 @@ from sim.models.antigen import LADDER_REACH, AntigenGrid, RecognitionForm
 from sim.models.design import RULES, Design, ProductDesign
 from sim.trial.laws import ByBurden, Law
 from sim.trial.scenario import Scenario
-from sim.trial.scenario_schema import Infusion, Lymphodepletion, Product
+from sim.trial.scenario_schema import Bridging, Consolidation, Infusion, Lymphodepletion, Product
 
-__all__ = ["Course", "PlannedInfusion", "Schedule", "course_start", "design_of", "schedule"]
+__all__ = [
+    "Course",
+    "PlannedInfusion",
+    "Schedule",
+    "chemotherapies",
+    "course_start",
+    "design_of",
+    "schedule",
+]
 
 FIRST_WAIT = 1e-3
 """Shortest delay of a waiting infusion, days: its clock must start below the delay to pass it."""
@@ -196,10 +204,16 @@ def design_of(scenario: Scenario) -> Design:
         niche=scenario.model.protected_niche,
         extramedullary=tuple(site for site in scenario.model.sites if site != "marrow"),
         lymphodepletions=courses,
-        chemotherapies=int(any(scenario.bridging_of(arm) is not None for arm in scenario.arms)),
+        chemotherapies=max(len(chemotherapies(scenario, arm)) for arm in scenario.arms),
         transplant=any(scenario.transplant_of(arm) is not None for arm in scenario.arms),
         supportive=supportive.tocilizumab is not None or supportive.steroids is not None,
     )
+
+
+def chemotherapies(scenario: Scenario, arm: str) -> tuple[Bridging | Consolidation, ...]:
+    """Return the chemotherapies of an arm in the order of their slots: bridging, then consolidation as written."""
+    bridging = scenario.bridging_of(arm)
+    return (*(() if bridging is None else (bridging,)), *scenario.consolidation_of(arm))
 
 
 def _form(product: Product) -> RecognitionForm:

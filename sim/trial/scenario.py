@@ -26,6 +26,7 @@ from sim.trial.scenario_schema import (
     Arm,
     Assay,
     Bridging,
+    Consolidation,
     Criteria,
     Engine,
     Infusion,
@@ -62,6 +63,8 @@ class Scenario(Block):
     arms : dict of str to Arm
     lymphodepletion, transplant, bridging, manufacturing : blocks, optional
         None: not done.
+    consolidation : tuple of Consolidation
+        Courses of chemotherapy after the first infusion; empty for none.
     supportive : Supportive
     assay : Assay
     criteria : Criteria
@@ -93,6 +96,7 @@ class Scenario(Block):
     transplant: Transplant | None = None
     supportive: Supportive = Supportive()
     bridging: Bridging | None = None
+    consolidation: tuple[Consolidation, ...] = ()
     manufacturing: Manufacturing | None = None
     assay: Assay
     criteria: Criteria = Criteria()
@@ -206,6 +210,13 @@ class Scenario(Block):
         if choice == "inherit":
             return self.bridging
         return None if isinstance(choice, str) else choice
+
+    def consolidation_of(self, arm: str) -> tuple[Consolidation, ...]:
+        """Return the courses of chemotherapy after the infusion of an arm; empty for none."""
+        choice = self.arm(arm).consolidation
+        if choice == "inherit":
+            return self.consolidation
+        return () if isinstance(choice, str) else choice
 
     def reported_arms(self, row: Reported) -> tuple[str, ...]:
         """Return the arms that a reported row pools: its own, or all."""

@@ -19,7 +19,7 @@ __all__ = ["cross_check"]
 
 def cross_check(scenario: Scenario) -> list[Problem]:
     """Return every problem between the blocks of a scenario, in the order of its blocks."""
-    checks = (_model, _products, _patients, _arms, _transplants, _assay, _criteria, _reported)
+    checks = (_model, _products, _patients, _arms, _bridging, _later, _assay, _criteria, _reported)
     return [problem for check in checks for problem in check(scenario)]
 
 
@@ -159,9 +159,27 @@ def _infusion(scenario: Scenario, infusion: Infusion, at: Place) -> Iterator[Pro
         )
 
 
-def _transplants(scenario: Scenario) -> Iterator[Problem]:
+def _bridging(scenario: Scenario) -> Iterator[Problem]:
+    plans: list[tuple[Place, object]] = [(("bridging",), scenario.bridging)]
+    plans += [(("arms", name, "bridging"), arm.bridging) for name, arm in scenario.arms.items()]
+    for at, plan in plans:
+        day = getattr(plan, "day", None)
+        if isinstance(day, Law) and day.support()[1] > 0.0:
+            yield Problem(
+                (*at, "day"),
+                day.describe(),
+                "bridging comes before the first infusion (day 0 at the latest)",
+                "write chemotherapy after it under consolidation",
+            )
+
+
+def _later(scenario: Scenario) -> Iterator[Problem]:
     plans: list[tuple[Place, object]] = [(("transplant",), scenario.transplant)]
     plans += [(("arms", name, "transplant"), arm.transplant) for name, arm in scenario.arms.items()]
+    plans += [(("consolidation", i), course) for i, course in enumerate(scenario.consolidation)]
+    for name, arm in scenario.arms.items():
+        if not isinstance(arm.consolidation, str):
+            plans += [(("arms", name, "consolidation", i), c) for i, c in enumerate(arm.consolidation)]
     for at, plan in plans:
         day = getattr(plan, "day", None)
         if isinstance(day, Law) and day.support()[0] > scenario.engine.horizon:

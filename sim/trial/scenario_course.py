@@ -32,6 +32,7 @@ from sim.trial.scenario_people import Traits
 __all__ = [
     "Arm",
     "Bridging",
+    "Consolidation",
     "Drug",
     "Infusion",
     "Lymphodepletion",
@@ -108,21 +109,47 @@ class Supportive(Block):
 
 
 class Bridging(Block):
-    """Chemotherapy while the product is made.
+    """Chemotherapy while the product is made; after the first infusion it is `Consolidation`.
 
     Attributes
     ----------
     day : Law
-        Day of the course; below 0.
+        Day of the course; 0 or below.
     log_kill : Law
         log10 cut of the leukaemia.
     host_survival : Law, optional
         Share of lymphocytes, B cells and normal marrow that survives.
     """
 
-    day: Annotated[Law, Quantity(Rule("time", low=-3653.0, high=0.0))]
+    day: Annotated[Law, Quantity(Rule("time", low=-3653.0, typical=36525.0))]
     log_kill: Log10
     host_survival: Fraction | None = None
+
+
+class Consolidation(Block):
+    """One course of chemotherapy after the first infusion.
+
+    Attributes
+    ----------
+    day : Law
+        Day of the course; above 0.
+    log_kill : Law
+        log10 cut of the leukaemia.
+    host_survival : Law, optional
+        Share of lymphocytes, B cells and normal marrow that survives.
+    car_t_survival : Law, optional
+        Share of CAR T cells, and of the lymphocytes against them, that survives; that of the host unless given.
+    only_in_remission : bool
+        Whether it is given in remission alone.
+    """
+
+    day: Annotated[Law, Quantity(Rule("time", low=0.0, open_low=True, typical=36525.0))]
+    log_kill: Log10
+    host_survival: Fraction | None = None
+    car_t_survival: Fraction | None = None
+    only_in_remission: Flag = False
+    source: Text = ""
+    note: Text = ""
 
 
 class Manufacturing(Block):
@@ -149,6 +176,9 @@ LymphodepletionChoice = Annotated[
 ]
 TransplantChoice = Annotated[Word | Annotated[Transplant, Tag("<block>")], Discriminator(_word_or_block)]
 BridgingChoice = Annotated[Word | Annotated[Bridging, Tag("<block>")], Discriminator(_word_or_block)]
+ConsolidationChoice = Annotated[
+    Word | Annotated[tuple[Consolidation, ...], Tag("<block>")], Discriminator(_word_or_block)
+]
 
 
 class Infusion(Block):
@@ -203,6 +233,8 @@ class Arm(Block):
         Empty for an untreated arm, and then written as ``[]``.
     lymphodepletion, transplant, bridging : "inherit", "none" or a block
         The scenario's, none, or the arm's own.
+    consolidation : "inherit", "none" or tuple of Consolidation
+        Courses of chemotherapy after the infusion: the scenario's, none, or the arm's own.
     patients : Traits, optional
         Traits in which this arm's patients differ.
     """
@@ -213,5 +245,6 @@ class Arm(Block):
     lymphodepletion: LymphodepletionChoice = "inherit"
     transplant: TransplantChoice = "inherit"
     bridging: BridgingChoice = "inherit"
+    consolidation: ConsolidationChoice = "inherit"
     patients: Traits | None = None
     note: Text = ""

@@ -15,7 +15,7 @@ __all__ = ["apply"]
 _OPEN = {"parameters", "products", "arms"}
 """Mappings at the top whose keys the author chooses."""
 
-_WORDS = {"lymphodepletion", "transplant", "bridging"}
+_WORDS = {"lymphodepletion", "transplant", "bridging", "consolidation"}
 """Blocks of an arm that may be a word (inherit, none) instead."""
 
 
@@ -70,7 +70,7 @@ def _set(document: dict[str, Any], path: str, value: object, made: set[str]) -> 
             made.add(place)
         elif isinstance(child, str) and part in _WORDS and i > 0:
             # The arm followed the scenario; from here on it has a block of its own.
-            child = deepcopy(document.get(part)) or {}
+            child = deepcopy(document.get(part)) or ([] if part == "consolidation" else {})
             made.add(place)
         if not isinstance(child, dict | list):
             raise ScenarioError(

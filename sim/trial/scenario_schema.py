@@ -15,6 +15,7 @@ from sim.trial.laws import Law
 from sim.trial.scenario_course import (
     Arm,
     Bridging,
+    Consolidation,
     Drug,
     Infusion,
     Lymphodepletion,
@@ -45,6 +46,7 @@ __all__ = [
     "Arm",
     "Assay",
     "Bridging",
+    "Consolidation",
     "Correlation",
     "Criteria",
     "Drug",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from sim.trial.law_base import number_text
 from sim.trial.laws import ByBurden, Law
+from sim.trial.scenario_schema import Bridging, Consolidation
 
 if TYPE_CHECKING:
     from sim.trial.scenario import Scenario
@@ -49,6 +50,9 @@ def sections(scenario: Scenario) -> list[Section]:
                 _origin(plan.probability),
             )
         )
+    if scenario.bridging is not None:
+        course.append(("bridging", _chemotherapy(scenario.bridging), _origin(scenario.bridging.log_kill)))
+    course += [("consolidation", _chemotherapy(c), _origin(c.log_kill)) for c in scenario.consolidation]
     visits = ", ".join(f"{visit:g}" for visit in assay.visits)
     measured = [
         ("visits", f"day {visits}", ""),
@@ -115,8 +119,17 @@ def _arm_text(arm: Arm) -> str:
         if infusion.only_if != "always":
             when = f"{infusion.only_if.replace('_', '-')} from {when}, {infusion.delay:g} days later"
         parts.append(f"{infusion.product} ({when}): {infusion.dose.describe()}")
+    if not isinstance(arm.bridging, str):
+        parts.append(f"bridging {_chemotherapy(arm.bridging)}")
+    if not isinstance(arm.consolidation, str):
+        parts += [f"consolidation {_chemotherapy(course)}" for course in arm.consolidation]
     enrolled = f"; {arm.enrolled} enrolled" if arm.enrolled is not None else ""
     return ("; ".join(parts) or "no infusion") + enrolled
+
+
+def _chemotherapy(given: Bridging | Consolidation) -> str:
+    when = ", in remission" if isinstance(given, Consolidation) and given.only_in_remission else ""
+    return f"(day {number_text(given.day.median())}{when}): {given.log_kill.describe()}"
 
 
 def _arm_origin(arm: Arm) -> str:

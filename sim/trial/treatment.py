@@ -7,8 +7,8 @@ import numpy as np
 from sim.trial.biology import fitness
 from sim.trial.laws import ByBurden, Law, Lognormal
 from sim.trial.quantities import DEFAULTS
-from sim.trial.regimen import PlannedInfusion
-from sim.trial.scenario_schema import Drug, Lymphodepletion, Transplant
+from sim.trial.regimen import PlannedInfusion, chemotherapies
+from sim.trial.scenario_schema import Bridging, Consolidation, Drug, Lymphodepletion, Transplant
 from sim.trial.sheet import Floats, Sheet
 
 __all__ = ["dose_of", "draw_treatment"]
@@ -55,17 +55,34 @@ def draw_treatment(sheet: Sheet, blasts: Floats, infused: Floats) -> None:
                 infused > 0.0, course.day, NEVER
             )
         _deplete(sheet, course.slot, course.given)
-    bridging = sheet.scenario.bridging_of(sheet.arm)
-    if bridging is not None:
-        sheet.parameters["chemotherapy_time_0"] = sheet.draws.value("bridging_day", bridging.day)
-        sheet.set("chemotherapy_log_kill_0", "chemotherapy_log_kill", bridging.log_kill)
-        sheet.set("chemotherapy_host_survival_0", "chemotherapy_host_survival", bridging.host_survival)
+    for slot, chemotherapy in enumerate(chemotherapies(sheet.scenario, sheet.arm)):
+        _treat(sheet, slot, chemotherapy, infused)
     transplant = sheet.scenario.transplant_of(sheet.arm)
     if transplant is not None:
         _transplant(sheet, transplant)
     if sheet.design.supportive and sheet.design.products:
         _support(sheet, "tocilizumab", sheet.scenario.supportive.tocilizumab, 3000.0)
         _support(sheet, "steroid", sheet.scenario.supportive.steroids, 6000.0)
+
+
+def _treat(sheet: Sheet, slot: int, given: Bridging | Consolidation, infused: Floats) -> None:
+    """Fill one chemotherapy; how far it reaches is a trait that all courses of a patient share."""
+    sheet.set(f"chemotherapy_log_kill_{slot}", "chemotherapy_log_kill", given.log_kill)
+    host = f"chemotherapy_host_survival_{slot}"
+    sheet.set(host, "chemotherapy_host_survival", given.host_survival)
+    car_t = f"chemotherapy_car_t_survival_{slot}"
+    sheet.parameters[car_t] = sheet.parameter(host)
+    if isinstance(given, Bridging):
+        sheet.parameters[f"chemotherapy_time_{slot}"] = sheet.draws.value("bridging_day", given.day)
+        return
+    day = sheet.draws.value("consolidation_day", given.day)
+    # What consolidates an infusion does not come without one; an arm without products is treated as written.
+    sheet.parameters[f"chemotherapy_time_{slot}"] = np.where(
+        (infused > 0.0) | (not sheet.plan.infusions), day, NEVER
+    )
+    sheet.set(car_t, "chemotherapy_car_t_survival", given.car_t_survival)
+    limit = sheet.scenario.criteria.remission_blasts if given.only_in_remission else np.inf
+    sheet.parameters[f"chemotherapy_blast_limit_{slot}"] = sheet.constant(limit)
 
 
 def _infuse(sheet: Sheet, infusion: PlannedInfusion, blasts: Floats, infused: Floats) -> None:
