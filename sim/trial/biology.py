@@ -10,17 +10,12 @@ from numpy.typing import NDArray
 from sim.errors import ScenarioError
 from sim.models.mortality import causes
 from sim.trial.laws import Law
-from sim.trial.quantities import SPREADS, base_name
+from sim.trial.quantities import base_name, default_law
 from sim.trial.scenario_parameters import parameter_problems
 from sim.trial.scenario_schema import Product
 from sim.trial.sheet import Floats, Sheet
 
 __all__ = ["draw_biology", "failed", "fitness"]
-
-COSTIMULATION_DEATH = {"4-1bb": 0.007, "cd28": 0.021}
-"""Median death of memory cells by costimulatory domain, 1/day: rough fit."""
-FAILED_PROGRAMME, FAILED_EXPANSION = 0.5, 0.7
-"""What a failed product has of the programme and of the division rate of a good one: rough fit."""
 
 
 def draw_biology(sheet: Sheet) -> None:
@@ -41,9 +36,7 @@ def draw_biology(sheet: Sheet) -> None:
     for name, (value, unit) in sheet.defaults.items():
         base = base_name(name, tuple(sheet.products))
         law = laws.get(name)
-        if law is None and base in SPREADS and value > 0.0:
-            law = SPREADS[base].around(value, unit)
-        sheet.set(name, base, law)
+        sheet.set(name, base, default_law(name, value, unit, tuple(sheet.products)) if law is None else law)
     for name, product in sheet.products.items():
         _draw_product(sheet, name, product)
     for cause in causes(sheet.design):
@@ -77,11 +70,13 @@ def _draw_product(sheet: Sheet, name: str, product: Product) -> None:
     death, rate = f"memory_death_rate_{name}", f"effector_division_rate_{name}"
     if product.memory_death is not None:
         sheet.set(death, "memory_death_rate", product.memory_death)
-    elif not {"memory_death_rate", death} & set(sheet.scenario.parameters):
-        ratio = COSTIMULATION_DEATH[product.costimulation] / COSTIMULATION_DEATH["4-1bb"]
-        sheet.parameters[death] = sheet.parameter(death) * ratio
+    elif product.costimulation == "cd28" and not {"memory_death_rate", death} & set(
+        sheet.scenario.parameters
+    ):
+        sheet.parameters[death] = sheet.parameter(death) * sheet.value("cd28_memory_death_ratio", None)
     division = sheet.parameter(rate)
-    sheet.parameters[rate] = np.where(failed(sheet, product), FAILED_EXPANSION * division, division)
+    left = sheet.value("failed_expansion", None)
+    sheet.parameters[rate] = np.where(failed(sheet, product), left * division, division)
 
 
 def failed(sheet: Sheet, product: Product) -> NDArray[np.bool_]:
@@ -95,5 +90,6 @@ def fitness(sheet: Sheet, name: str, order: int) -> Floats:
     programme = sheet.draws.fitness(sheet.law("fitness", product.fitness), order) * np.exp(
         product.fitness_offset
     )
-    out: Floats = np.where(failed(sheet, product), FAILED_PROGRAMME * programme, programme)
+    left = sheet.value("failed_programme", None)
+    out: Floats = np.where(failed(sheet, product), left * programme, programme)
     return out

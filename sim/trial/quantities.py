@@ -2,7 +2,8 @@
 
 A patient's value of a quantity is the quantile of its law at his own uniform number, keyed by seed, patient and the number of the quantity.
 Two arms, two scenarios or two doses therefore give one patient the same luck in all that they share. The default laws are a start for
-calibration: medians are the model's parameters, spreads those of the rough fit or assumed.
+calibration: medians are the model's parameters, spreads those of the prototype's rough fit or set by hand. Nothing was calibrated, so all
+are of kind ``assumed``, and the note of each says which it is and what the prototype had.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from sim.trial.law_base import Kind
 from sim.trial.laws import Bernoulli, Fixed, Law, Lognormal, Normal
 
-__all__ = ["DEFAULTS", "FITNESS_CORRELATION", "PURPOSES", "SPREADS", "Spread", "base_name"]
+__all__ = ["DEFAULTS", "FITNESS_CORRELATION", "PURPOSES", "SPREADS", "Spread", "base_name", "default_law"]
 
 _TRAITS = {
     "weight": 100,
@@ -182,48 +184,150 @@ def base_name(parameter: str, products: tuple[str, ...]) -> str:
 
 @dataclass(frozen=True)
 class Spread:
-    """How a parameter of the model varies by default: log-normal around its default value, cut to bounds."""
+    """How a parameter of the model varies by default: log-normal around its default value, cut to bounds.
+
+    Attributes
+    ----------
+    log_sd : float
+        SD of the natural logarithm.
+    low, high : float
+        Bounds, in the parameter's unit.
+    kind : {"reported", "measured", "fitted", "assumed"}
+    source, note : str
+        Where the spread comes from, and how it stands to the prototype's rough fit.
+    """
 
     log_sd: float
     low: float = 0.0
     high: float = float("inf")
+    kind: Kind = "assumed"
+    source: str = ""
+    note: str = ""
 
     def around(self, median: float, unit: str) -> Lognormal:
-        """Return the law."""
-        return Lognormal(centre=median, log_sd=self.log_sd, low=self.low, high=self.high, unit=unit)
+        """Return the law, with the evidence behind its spread."""
+        return Lognormal(
+            centre=median,
+            log_sd=self.log_sd,
+            low=self.low,
+            high=self.high,
+            unit=unit,
+            kind=self.kind,
+            source=self.source,
+            note=self.note,
+        )
+
+
+_FIT = "prototype's rough fit to the reported outcomes"
+_SET = "set in the prototype, not fitted"
+_OURS = "set by hand"
 
 
 SPREADS: Mapping[str, Spread] = MappingProxyType(
     {
-        "net_growth_rate": Spread(0.40, 0.01, 0.4),
-        "second_hit_rate": Spread(1.6, 1e-12, 1e-3),
-        "cd19_density": Spread(0.7),
-        "cd22_density": Spread(0.68),
-        "killing_rate": Spread(0.39),
-        "effector_division_rate": Spread(0.08),
-        "memory_death_rate": Spread(0.5),
-        "memory_fraction": Spread(0.4, 0.02, 0.9),
-        "graft_versus_leukaemia": Spread(0.5),
+        "net_growth_rate": Spread(
+            0.40, 0.01, 0.4, source=_OURS, note="narrower than the prototype's fit, 0.58; bounds as there"
+        ),
+        "second_hit_rate": Spread(
+            1.6, 1e-12, 1e-3, source=_OURS, note="log10 SD 0.7; wider than the prototype's fit, 0.65"
+        ),
+        "cd19_density": Spread(0.7, source=_SET),
+        "cd22_density": Spread(0.68, source=_FIT),
+        "killing_rate": Spread(0.39, source=_FIT),
+        "effector_division_rate": Spread(
+            0.08, source=_FIT, note="half the spread of the programme there, 0.15, and independent of it here"
+        ),
+        "memory_death_rate": Spread(0.5, source=_SET),
+        "memory_fraction": Spread(0.4, 0.02, 0.9, source=_SET, note="bounds 0.05 and 0.8 in the prototype"),
+        "graft_versus_leukaemia": Spread(
+            0.5,
+            source=_OURS,
+            note="the prototype has one rate for all, 0.02 /day; log-normal is found necessary",
+        ),
     }
 )
 """Parameter of the model -> its default spread between patients; what is absent does not vary."""
 
 FITNESS_CORRELATION = 0.7
-"""Correlation of the fitness of two products made from one patient: 0.5-0.9."""
+"""Correlation, without unit, of the fitness of two products made from one patient; assumed, within 0.5-0.9."""
 
 DEFAULTS: Mapping[str, Law] = MappingProxyType(
     {
-        "cd19_negative_share": Fixed(value=0.9),
-        "cd19_clone_factor": Lognormal(centre=10.0, log_sd=1.0),
-        "fitness": Lognormal(centre=11.7, log_sd=0.12, unit="e-folds"),
-        "failure": Bernoulli(probability=0.06),
-        "engraftment": Lognormal(centre=0.06, log_sd=0.6, high=1.0),
-        "immunogenicity": Fixed(value=1.0),
-        "anti_car": Lognormal(centre=2.0, log_sd=2.5),
-        "b_cells": Lognormal(centre=0.3, log_sd=0.5, high=1.0),
-        "lymphodepletion_log_kill": Normal(mean=0.4, sd=0.3, low=0.0, high=2.0),
-        "transplant_log_kill": Normal(mean=3.0, sd=0.7, low=1.0, high=6.0),
-        "non_relapse_mortality": Fixed(value=0.12),
+        "cd19_negative_share": Fixed(value=0.9, unit="fraction", source=_SET),
+        "cd19_clone_factor": Lognormal(centre=10.0, log_sd=1.0, source=_OURS),
+        "fitness": Lognormal(
+            centre=11.7, log_sd=0.12, unit="e-folds", source=_FIT, note="spread narrower than its 0.15"
+        ),
+        "failure": Bernoulli(
+            probability=0.06, unit="fraction", source=_OURS, note="4-9 %; 0.094 in the prototype's fit"
+        ),
+        "failed_programme": Fixed(
+            value=0.5, source=_SET, note="what a failed product has of the programme of a good one"
+        ),
+        "failed_expansion": Fixed(
+            value=0.7, source=_SET, note="what a failed product has of the division rate of a good one"
+        ),
+        "cd28_memory_death_ratio": Fixed(
+            value=3.0,
+            source=_FIT,
+            note="death of memory with CD28 over that with 4-1BB: 0.021 over 0.007 /day",
+        ),
+        "engraftment": Lognormal(
+            centre=0.06,
+            log_sd=0.6,
+            high=1.0,
+            unit="fraction",
+            source=_OURS,
+            note="0.044 in the prototype's fit",
+        ),
+        "immunogenicity": Fixed(value=1.0, note="1 is the model's own"),
+        "anti_car": Lognormal(
+            centre=2.0,
+            log_sd=2.5,
+            source=_OURS,
+            note="factor on the anti-CAR lymphocytes of a naive host; the prototype varies the rejection rate, by 0.74",
+        ),
+        "b_cells": Lognormal(
+            centre=0.3, log_sd=0.5, high=1.0, unit="fraction", source=_OURS, note="low in pretreated patients"
+        ),
+        "lymphodepletion_log_kill": Normal(mean=0.4, sd=0.3, low=0.0, high=2.0, unit="log10", source=_SET),
+        "transplant_log_kill": Normal(mean=3.0, sd=0.7, low=1.0, high=6.0, unit="log10", source=_SET),
+        "non_relapse_mortality": Fixed(
+            value=0.12, unit="fraction", source=_SET, note="death without relapse in the first year; 8-25 %"
+        ),
+        "tocilizumab_threshold": Fixed(
+            value=3000.0, unit="pg/mL", source=_OURS, note="IL-6 index at which it is given"
+        ),
+        "steroid_threshold": Fixed(
+            value=6000.0, unit="pg/mL", source=_OURS, note="IL-6 index at which they are given"
+        ),
     }
 )
 """Law of a quantity where neither the scenario nor the model gives one."""
+
+
+def default_law(name: str, value: float, unit: str, products: tuple[str, ...]) -> Law | None:
+    """Return the law by which a parameter of the network varies between patients when the scenario says nothing.
+
+    Parameters
+    ----------
+    name : str
+        Of the network's parameter.
+    value : float
+        Its default there, the median of the law.
+    unit : str
+    products : tuple of str
+        Names of the scenario's products.
+
+    Returns
+    -------
+    Law or None
+        With kind, source and note of its spread; None where patients do not differ.
+
+    Examples
+    --------
+    >>> default_law("killing_rate", 16.0, "1/day", ()).source
+    "prototype's rough fit to the reported outcomes"
+    """
+    spread = SPREADS.get(base_name(name, products))
+    return None if spread is None or not value > 0.0 else spread.around(value, unit)

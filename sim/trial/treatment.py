@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from sim.trial.biology import fitness
@@ -15,16 +17,39 @@ __all__ = ["dose_of", "draw_treatment"]
 
 NEVER = np.inf
 
+
+class Depth(NamedTuple):
+    """Shares left by a lymphodepletion; kind ``assumed``, set by hand.
+
+    Attributes
+    ----------
+    host : float
+        Of host lymphocytes and B cells: the median over patients.
+    anti_car : float
+        Of lymphocytes against the receptor, at the median depth.
+    car_t : float
+        Of CAR T cells.
+    marrow : float
+        Of normal marrow.
+    """
+
+    host: float
+    anti_car: float
+    car_t: float
+    marrow: float
+
+
 DEPTH = {
-    # (fludarabine, cyclophosphamide): share left of host lymphocytes, of anti-CAR lymphocytes, of CAR T cells, of normal marrow
-    (True, True): (0.04, 0.04, 0.2, 0.5),
-    (True, False): (0.08, 0.06, 0.3, 0.7),
-    (False, True): (0.15, 0.4, 0.4, 0.6),
-    (False, False): (1.0, 1.0, 1.0, 1.0),
+    (True, True): Depth(host=0.04, anti_car=0.04, car_t=0.2, marrow=0.5),
+    (True, False): Depth(host=0.08, anti_car=0.06, car_t=0.3, marrow=0.7),
+    (False, True): Depth(host=0.15, anti_car=0.4, car_t=0.4, marrow=0.6),
+    (False, False): Depth(host=1.0, anti_car=1.0, car_t=1.0, marrow=1.0),
 }
-"""Depth of a lymphodepletion: removes 90-98 % of the lymphocytes, and without fludarabine spares the anti-CAR response (assumed)."""
+"""Depth by fludarabine and cyclophosphamide: both together remove 90-98 % of the lymphocytes; without fludarabine the anti-CAR response is spared."""
 DEPTH_SPREAD = 0.5
+"""SD of ln(share of host lymphocytes left) between patients; assumed, as set in the prototype."""
 YEAR = 365.25
+"""Days."""
 
 
 def dose_of(sheet: Sheet, infusion: PlannedInfusion, blasts: Floats) -> Floats:
@@ -61,8 +86,8 @@ def draw_treatment(sheet: Sheet, blasts: Floats, infused: Floats) -> None:
     if transplant is not None:
         _transplant(sheet, transplant)
     if sheet.design.supportive and sheet.design.products:
-        _support(sheet, "tocilizumab", sheet.scenario.supportive.tocilizumab, 3000.0)
-        _support(sheet, "steroid", sheet.scenario.supportive.steroids, 6000.0)
+        _support(sheet, "tocilizumab", sheet.scenario.supportive.tocilizumab)
+        _support(sheet, "steroid", sheet.scenario.supportive.steroids)
 
 
 def _treat(sheet: Sheet, slot: int, given: Bridging | Consolidation, infused: Floats) -> None:
@@ -105,20 +130,21 @@ def _infuse(sheet: Sheet, infusion: PlannedInfusion, blasts: Floats, infused: Fl
 
 def _deplete(sheet: Sheet, slot: str, given: Lymphodepletion) -> None:
     """Fill the survival under one course; the depth on lymphocytes is a trait that all courses share."""
-    host, anti_car, car_t, marrow = DEPTH[given.fludarabine, given.cyclophosphamide]
-    depth: Law = Lognormal(centre=host, log_sd=DEPTH_SPREAD, high=1.0) if given.depth is None else given.depth
+    usual = DEPTH[given.fludarabine, given.cyclophosphamide]
+    depth: Law = Lognormal(centre=usual.host, log_sd=DEPTH_SPREAD, high=1.0, unit="fraction")
+    depth = depth if given.depth is None else given.depth
     left = sheet.draws.value("lymphodepletion_depth", depth)
     # A deeper course spares fewer anti-CAR lymphocytes too.
-    anti_car_left = np.minimum(anti_car * left / host, 1.0)
+    anti_car_left = np.minimum(usual.anti_car * left / usual.host, 1.0)
     log_kill = given.log_kill or DEFAULTS["lymphodepletion_log_kill"]
     columns = {
         "host": left,
         "anti_car": anti_car_left,
-        "car_t": sheet.constant(car_t),
-        "marrow": sheet.constant(marrow),
+        "car_t": sheet.constant(usual.car_t),
+        "marrow": sheet.constant(usual.marrow),
         "leukaemia": 10.0 ** -sheet.draws.value("lymphodepletion_log_kill", log_kill),
     }
-    if given.log_kill is None and host == 1.0:
+    if given.log_kill is None and usual.host == 1.0:
         columns["leukaemia"] = sheet.constant(1.0)
     for what, column in columns.items():
         sheet.parameters[f"lymphodepletion_{what}_survival_{slot}"] = column
@@ -141,9 +167,11 @@ def _transplant(sheet: Sheet, plan: Transplant) -> None:
         sheet.parameters["transplant_hazard"] = -np.log1p(-np.minimum(dead, 1.0 - 1e-12)) / exposure
 
 
-def _support(sheet: Sheet, name: str, drug: Drug | None, threshold: float) -> None:
+def _support(sheet: Sheet, name: str, drug: Drug | None) -> None:
     """Fill when a drug is given, and how much it blocks; None means never."""
-    sheet.parameters[f"{name}_threshold"] = sheet.constant(NEVER if drug is None else threshold)
-    if drug is not None:
-        sheet.set(f"{name}_threshold", f"{name}_threshold", drug.threshold)
-        sheet.set(f"{name}_effect", f"{name}_effect", drug.effect)
+    threshold = f"{name}_threshold"
+    if drug is None:
+        sheet.parameters[threshold] = sheet.constant(NEVER)
+        return
+    sheet.parameters[threshold] = sheet.value(threshold, drug.threshold)
+    sheet.set(f"{name}_effect", f"{name}_effect", drug.effect)
