@@ -8,6 +8,7 @@ other patients are simulated.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -41,6 +42,9 @@ OUTPUTS = (
     "b_cell_fraction",
     "il6_index",
 )
+
+# Slots of the rules that answer disease; that of the rule "remission" consolidates.
+_RESCUE = re.compile(r"reinfusion_.+_(non_responder|relapse)_\d+$")
 
 # Save times and visits are written by people in days; nearer than a second is the same time.
 _SAME_TIME = 1e-5
@@ -112,6 +116,8 @@ class Observations:
         CAR T cells in blood as measured (0 below the limit) and the IL-6 signalling index; NaN when not followed.
     death_day, transplant_day, reinfusion_day, followup_day : ndarray, shape (rows,)
         Days, NaN for never; the follow-up ends with death, with the course, or where its computation failed.
+    rescue_day : ndarray, shape (rows,)
+        Day of the first re-infusion that a rule gave for want of a response or for a relapse, NaN for never.
     death_cause : ndarray of str, shape (rows,)
         What follows ``death_`` in the event's name; empty while alive.
     treated : bool
@@ -154,6 +160,7 @@ class Observations:
     death_cause: NDArray[np.str_]
     transplant_day: Floats
     reinfusion_day: Floats
+    rescue_day: Floats
     followup_day: Floats
     treated: bool
     infused: Bools
@@ -179,7 +186,7 @@ def observe(
     ----------
     course : Course
         Courses with the outputs of `OUTPUTS`. Events named ``death_CAUSE`` end a patient's follow-up, ``transplant``
-        and ``reinfusion_*`` are noted, ``infusion_*`` mark who was treated.
+        and ``reinfusion_PRODUCT_RULE_NUMBER`` are noted, ``infusion_*`` mark who was treated.
     assay : Assay
         Its visits must be among the save times. Its ``overt_blasts`` prompt examinations between them, and its
         ``morphology_cells`` are counted under the microscope.
@@ -281,6 +288,7 @@ def observe(
         death_cause=death_cause,
         transplant_day=_first(course.fired, "transplant", rows),
         reinfusion_day=_first(course.fired, "reinfusion_", rows),
+        rescue_day=_first({name: day for name, day in course.fired.items() if _RESCUE.match(name)}, "", rows),
         followup_day=followup,
         treated=any(name.startswith("infusion_") for name in course.fired) if treated is None else treated,
         infused=np.isfinite(_first(course.fired, "infusion_", rows))

@@ -187,7 +187,8 @@ def assess(seen: Observations, criteria: Criteria) -> Outcomes:
     ``os``              infusion (or enrolment), to any death (end of follow-up)
     ==================  ==================================================================================
 
-    Relapse is dated when it is seen; ``relapse_low_day`` to ``relapse_day`` is the interval in which it began. Transplant
+    Relapse is dated when it is seen; ``relapse_low_day`` to ``relapse_day`` is the interval in which it began. A re-infusion at relapse
+    follows the true one, which may be days or weeks earlier; ``rescued`` is the response to it, seen before or not. Transplant
     and re-infusion are ignored here: `sim.trial.endpoints` treats them afterwards.
 
     Patients who were not infused in an arm that infuses have no response, and no time from infusion.

@@ -46,8 +46,9 @@ class Judged:
     cd22_ratio, cd22_lost_share : ndarray
         At relapse: mean CD22 density relative to that before treatment; share of the blasts without CD22.
     rescued : ndarray
-        Of those re-infused without being in remission, 1 where an examination 21 days or more after it, within the
-        time of response, found remission.
+        Of those re-infused by a rule for want of a response or for a relapse, 1 where an examination after it, within the time of
+        response counted from it, found remission; 0 also where nobody looked. The rule acts on the true marrow, on the day on which it
+        passes ``relapse_blasts``, so that a relapse counts whether or not an examination had seen it.
     b_cell_aplasia : ndarray of bool
         Two consecutive planned visits below the threshold.
     b_cell_recovery_day : ndarray
@@ -223,14 +224,11 @@ def _phenotype(
 
 
 def _rescued(seen: Observations, criteria: Criteria, remission: Bools) -> Floats:
-    """Return the response to a re-infusion of those who were not in remission when it was given."""
-    given = seen.reinfusion_day[:, None]
-    before = seen.observed & (seen.day <= given)
-    last = before.shape[1] - 1 - before[:, ::-1].argmax(axis=1)
-    in_remission = _pick(remission, np.where(before.any(axis=1), last, -1), fill=False)
+    """Return the response to a re-infusion that was given for want of a response or for a relapse."""
+    given = seen.rescue_day[:, None]
     after = (seen.day >= given + criteria.restaging[0]) & (seen.day <= given + criteria.best_by)
     found = (remission & after).any(axis=1).astype(np.float64)
-    return np.where(np.isnan(seen.reinfusion_day) | in_remission, np.nan, found)
+    return np.where(np.isnan(seen.rescue_day), np.nan, found)
 
 
 def _b_cells(seen: Observations, criteria: Criteria) -> tuple[Bools, Floats]:

@@ -287,7 +287,7 @@ def lacking_cd19(size: int) -> tuple[dict[str, Table], dict[str, Table]]:
 def rescue_at_relapse(size: int) -> dict[str, Effect]:
     """Remission after a second infusion, of CD19 or of CD22, among those whose relapse after CD19 had lost it.
 
-    Left out are those who were infused before an examination had seen the relapse: for a trial they were not rescued from anything.
+    Left out are those who were infused before an examination had seen the relapse: what it had lost then is not on record.
     """
     arms = {
         name: [infusion("cd19"), infusion(name, 2e6, 60.0, only_if="relapse")] for name in ("cd19", "cd22")
@@ -295,7 +295,8 @@ def rescue_at_relapse(size: int) -> dict[str, Effect]:
     products = {**CD19, **CD22}
     out = {}
     for name, arm in endpoints(trial(arms, products=products, horizon=545), size).items():
-        out[name] = share_of(truth(arm.rescued), relapses(arm, "cd19-negative") & arm.rescued.notna())
+        seen = relapses(arm, "cd19-negative") & (arm.relapse_day <= arm.reinfusion_day)
+        out[name] = share_of(truth(arm.rescued), seen)
     return out
 
 

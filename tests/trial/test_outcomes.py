@@ -120,9 +120,10 @@ class TestResponse:
         assert found["mrd_negative"].tolist() == [0, 0, 0]
 
     def test_to_a_reinfusion_is_a_rescue_and_not_a_response(self) -> None:
-        rescued = patient(blasts=((START, 0.6), (60, 1e-9)), events={"reinfusion_cd19": 42.0})
-        failed = patient(blasts=((START, 0.6),), events={"reinfusion_cd19": 42.0})
-        consolidated = patient(events={"reinfusion_cd19": 42.0})
+        again = {"reinfusion_cd19_non_responder_0": 42.0}
+        rescued = patient(blasts=((START, 0.6), (60, 1e-9)), events=again)
+        failed = patient(blasts=((START, 0.6),), events=again)
+        consolidated = patient(events={"reinfusion_cd19_remission_0": 42.0})
         found = judged(rescued, failed, consolidated, patient())
         assert found["cr"].tolist() == [0, 0, 1, 1]
         assert found["rescued"] == pytest.approx([1, 0, NAN, NAN], nan_ok=True)
@@ -130,8 +131,27 @@ class TestResponse:
 
     def test_reinfusion_after_relapse_can_rescue(self) -> None:
         steps = ((START, 0.6), (10, 1e-9), (80, 0.3), (110, 1e-9))
-        found = judged(patient(blasts=steps, events={"reinfusion_cd19": 95.0}))
+        found = judged(patient(blasts=steps, events={"reinfusion_cd19_relapse_0": 95.0}))
         assert (value(found, "relapse_day"), value(found, "rescued")) == (90, 1)
+
+    def test_reinfusion_at_a_relapse_that_no_visit_saw_rescues_or_not(self) -> None:
+        unseen = {"reinfusion_cd19_relapse_0": 109.0}
+        steps = ((START, 0.6), (10, 1e-9), (95, 0.06))
+        found = judged(
+            patient(blasts=(*steps, (115, 1e-9)), events=unseen),
+            patient(blasts=steps, events=unseen),
+            patient(blasts=steps, events=unseen | {"death_leukaemia": 120.0}),
+            patient(blasts=steps, events={"reinfusion_cd19_relapse_0": 395.0}),
+        )
+        assert found["relapse_day"] == pytest.approx([NAN, 180, NAN, 180], nan_ok=True)
+        assert found["rescued"] == pytest.approx([1, 0, 0, 0])
+
+    def test_rescue_counts_from_the_reinfusion_that_answers_disease(self) -> None:
+        steps = ((START, 0.6), (10, 1e-9), (150, 0.3), (240, 1e-9))
+        events = {"reinfusion_cd22_remission_0": 60.0, "reinfusion_cd22_relapse_0": 200.0}
+        found = judged(patient(blasts=steps, events=events))
+        assert (value(found, "reinfusion_day"), value(found, "rescued")) == (60, 1)
+        assert value(judged(patient(blasts=steps[:3], events=events)), "rescued") == 0
 
 
 class TestRelapse:

@@ -15,6 +15,8 @@ from sim.errors import ScenarioError
 from sim.network.simulation import ODE, simulate
 from sim.network.trajectories import Trajectories
 from sim.trial.cohort import draw
+from sim.trial.observation import OUTPUTS, observe
+from sim.trial.outcomes import assess
 from sim.trial.regimen import design_of
 from sim.trial.scenario import Scenario
 
@@ -97,7 +99,7 @@ def course(name: str, **supportive: Any) -> Trajectories:
     cohort = draw(trial(**supportive), name, 1, np.zeros(1, dtype=np.int64))
     parameters = {key: 1e9 if key.startswith("limit_") else value for key, value in cohort.parameters.items()}
     everything = [one.name for one in cohort.network.all_species]
-    everything += ["leukaemia_cells", "marrow_blast_fraction", "car_t_cells", "il6_index"]
+    everything += [name for name in (*OUTPUTS, "car_t_cells") if name not in everything]
     return simulate(
         cohort.network,
         DAYS,
@@ -198,6 +200,19 @@ def test_reinfusion_at_relapse_follows_the_relapse_in_parts() -> None:
     days = [fired("relapse", f"reinfusion_cd22_relapse_{i}") - decided for i in range(3)]
     assert days == pytest.approx([14.0, 15.0, 16.0], abs=0.05)
     assert fired("relapse", "lymphodepletion_cd22_relapse_0") - decided == pytest.approx(10.0, abs=0.05)
+
+
+def test_everybody_infused_at_relapse_was_rescued_or_was_not() -> None:
+    found = course("relapse")
+    given = fired("relapse", "decision_cd22_relapse_0") + 14.0
+    # With and without an examination that overt disease prompts before the infusion.
+    for overt, seen in ((0.25, True), (None, False)):
+        assay = trial().assay.model_copy(update={"overt_blasts": overt, "visits": (28.0, 90.0, 160.0)})
+        outcomes = assess(observe(found, assay, seed=1, patients=[0]), trial().criteria)
+        assert outcomes["reinfusion_day"][0] == pytest.approx(given, abs=0.05)
+        assert (outcomes["relapse_day"][0] < given) == seen
+        blasts = found["marrow_blast_fraction"][0, DAYS == 160.0][0]
+        assert outcomes["rescued"][0] == float(blasts < 0.05)
 
 
 def test_transplant_conditions_grafts_and_carries_a_risk() -> None:
