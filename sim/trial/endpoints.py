@@ -11,8 +11,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.trial.incidence import cumulative_incidence
 from sim.trial.outcomes import Outcomes
 from sim.trial.response import PHENOTYPES
+from sim.trial.survival import SurvivalCurve, kaplan_meier
 
 __all__ = [
     "CompetingTimes",
@@ -21,6 +23,7 @@ __all__ = [
     "Times",
     "apply_transplant_rule",
     "endpoint_times",
+    "event_free",
     "relapse_causes",
 ]
 
@@ -129,7 +132,7 @@ def endpoint_times(
     Returns
     -------
     Times
-        Ready for `sim.trial.survival.kaplan_meier` (event: ``cause == 1``) when nothing competes.
+        Ready for `event_free`.
     """
     days = outcomes[f"{endpoint}_days"]
     row = np.flatnonzero(np.isfinite(days))
@@ -139,6 +142,36 @@ def endpoint_times(
     for name, rule in (("transplant_day", transplant), ("reinfusion_day", next_therapy)):
         days, cause = apply_transplant_rule(days, cause, outcomes[name][row] - start, rule)
     return Times(days, cause, row)
+
+
+def event_free(days: Floats, cause: Ints, *, level: float = 0.95) -> SurvivalCurve:
+    """Return the share free of an endpoint's event over time.
+
+    Parameters
+    ----------
+    days : ndarray, shape (n,)
+        At least one.
+    cause : ndarray of int, shape (n,)
+        As in `Times`.
+    level : float
+        Of the band.
+
+    Returns
+    -------
+    SurvivalCurve
+        Kaplan and Meier's, where nothing competes; otherwise 1 - F with F the cumulative incidence of the event (Aalen and Johansen):
+        a patient whose therapy came first never has the event, and stays among those free of it. One who is censored at his
+        therapy instead is taken to fare like those who had none.
+
+    Examples
+    --------
+    >>> days, cause = np.array([1.0, 2.0, 3.0, 4.0]), np.array([2, 1, 2, 1])
+    >>> event_free(days, cause).survival.tolist()
+    [1.0, 0.75, 0.75, 0.5]
+    """
+    if not (cause == 2).any():
+        return kaplan_meier(days, cause == 1, level=level)
+    return cumulative_incidence(days, cause, ("event", "therapy"), level=level).free_of("event")
 
 
 def relapse_causes(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from sim.trial.endpoints import Endpoint, Rule, endpoint_times
+from sim.trial.endpoints import Endpoint, Rule, endpoint_times, event_free
 from sim.trial.estimates import Estimate
 from sim.trial.measures import is_share, measure, population
 from sim.trial.outcomes import Outcomes
@@ -21,7 +21,6 @@ from sim.trial.predictive import (
     km_medians,
     sample_predictive,
 )
-from sim.trial.survival import kaplan_meier
 
 if TYPE_CHECKING:
     from sim.trial.scenario_reported import Reported
@@ -164,10 +163,12 @@ def compare_reported(
             predictive = found._replace(lower=found.lower / row.of, upper=found.upper / row.of)
     elif row.kind == "survival" and row.median is not None:
         value = row.median
-        days, event = _times(row, parts, transplant)
-        simulated = _median(days, event, level)
+        days, cause = _times(row, parts, transplant)
+        simulated = _median(days, cause, level)
         if row.of is not None and len(days):
-            sample = km_medians(days, event, row.of, row.censored_at, resamples, seed)
+            # Whom a competing transplant took never has the event: he stays at risk as long as anybody was followed.
+            kept = np.where(cause == 2, days.max(), days)
+            sample = km_medians(kept, cause == 1, row.of, row.censored_at, resamples, seed)
             predictive = sample_predictive(sample, value, level)
     elif row.kind == "range" and row.low is not None and row.high is not None:
         simulated = (
@@ -240,26 +241,26 @@ def _share(counts: tuple[float, float], level: float) -> Estimate:
     return Estimate(share, max(0.0, centre - half), min(1.0, centre + half))
 
 
-def _times(row: Reported, parts: Sequence[Outcomes], transplant: Rule) -> tuple[Floats, NDArray[np.bool_]]:
-    """Return the simulated times, and whether each is an event."""
+def _times(row: Reported, parts: Sequence[Outcomes], transplant: Rule) -> tuple[Floats, NDArray[np.int64]]:
+    """Return the simulated times, and the cause of each: 0 censored, 1 the event, 2 a competing transplant."""
     endpoint = _TIMES.get(row.endpoint)
     if endpoint is None:
         return _numbers(row, parts)
     times = [endpoint_times(part, endpoint, transplant=transplant) for part in parts]
     days = np.concatenate([time.days for time in times])
-    return days, np.concatenate([time.cause for time in times]) == 1
+    return days, np.concatenate([time.cause for time in times])
 
 
-def _numbers(row: Reported, parts: Sequence[Outcomes]) -> tuple[Floats, NDArray[np.bool_]]:
+def _numbers(row: Reported, parts: Sequence[Outcomes]) -> tuple[Floats, NDArray[np.int64]]:
     """Return the simulated numbers that are known, all of them complete."""
     numbers = np.concatenate([measure(part, row.endpoint, row.at) for part in parts])
     numbers = numbers[np.isfinite(numbers)]
-    return numbers, np.ones(len(numbers), dtype=np.bool_)
+    return numbers, np.ones(len(numbers), dtype=np.int64)
 
 
-def _median(values: Floats, event: NDArray[np.bool_], level: float) -> Estimate:
+def _median(values: Floats, cause: NDArray[np.int64], level: float) -> Estimate:
     """Return the median of all simulated patients with its interval."""
-    return kaplan_meier(values, event, level=level).median() if len(values) else _NOTHING
+    return event_free(values, cause, level=level).median() if len(values) else _NOTHING
 
 
 def _in_words(row: Reported) -> str:

@@ -39,6 +39,15 @@ _CURVES = {
 }
 
 
+#: What the curves are of where a transplant competes.
+_BEFORE_TRANSPLANT = {
+    "efs": "No event before a transplant",
+    "rfs": "No relapse or death before a transplant",
+    "remission": "No relapse before a transplant",
+    "os": "No death before a transplant",
+}
+
+
 @dataclass(frozen=True, eq=False)
 class Result:
     """A virtual trial that was run.
@@ -133,7 +142,9 @@ class Result:
         return pd.DataFrame([comparison_record(found) for found in self.comparisons])
 
     def km(self, endpoint: SurvivalEndpoint = "efs", *, ax: Axes | None = None) -> Axes:
-        """Draw Kaplan-Meier curves of all arms with bands and numbers at risk.
+        """Draw survival curves of all arms with bands and numbers at risk.
+
+        Kaplan-Meier curves, or one minus the cumulative incidence of the event where a transplant competes.
 
         Parameters
         ----------
@@ -161,6 +172,8 @@ class Result:
         if not curves:
             raise InputError(f"endpoint: {endpoint!r}; no patient of any arm has it; choose another")
         ylabel, xlabel = _CURVES[endpoint]
+        if rule == "competing":
+            ylabel = _BEFORE_TRANSPLANT[endpoint]
         return plots.km(curves, ax=ax, ylabel=ylabel, xlabel=xlabel, until=self._until(endpoint))
 
     def incidence(

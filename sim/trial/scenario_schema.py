@@ -249,7 +249,8 @@ class Criteria(Block):
     b_cell_aplasia : float
         Share of the healthy number of B cells below which a patient has aplasia.
     transplant : {"ignored", "censored", "event", "competing"}
-        How a transplant counts in times to event.
+        How a transplant counts in times to event: not at all (the treatment-policy reading), as the end of the observation, as
+        the event, or as a cause of its own after which the event cannot count (Aalen-Johansen in place of Kaplan-Meier).
     efs_from : {"infusion", "enrolment"}
     """
 

@@ -11,12 +11,12 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.trial.endpoints import Rule, endpoint_times, relapse_causes
+from sim.trial.endpoints import Rule, endpoint_times, event_free, relapse_causes
 from sim.trial.estimates import Estimate, binomial_interval
 from sim.trial.incidence import CumulativeIncidence, cumulative_incidence
 from sim.trial.outcomes import Outcomes
 from sim.trial.response import PHENOTYPES
-from sim.trial.survival import SurvivalCurve, kaplan_meier
+from sim.trial.survival import SurvivalCurve
 
 __all__ = ["MILESTONES", "Row", "relapse_incidence", "summarise", "survival_curve"]
 
@@ -24,6 +24,7 @@ __all__ = ["MILESTONES", "Row", "relapse_incidence", "summarise", "survival_curv
 MILESTONES = {6: 182.0, 12: 365.0, 24: 730.0}
 
 _SURVIVAL = {"efs": "event-free survival", "os": "overall survival"}
+_BEFORE = {"efs": "no event before a transplant", "os": "no death before a transplant"}
 _RELAPSES = {
     "positive": "antigen-positive relapse",
     "cd19-negative": "CD19-negative relapse",
@@ -62,9 +63,9 @@ class Row(NamedTuple):
 def survival_curve(
     outcomes: Outcomes, endpoint: Literal["efs", "rfs", "remission", "os"], rule: Rule
 ) -> SurvivalCurve | None:
-    """Return the Kaplan-Meier curve of an endpoint; None where no row has it."""
+    """Return the curve of those free of an endpoint's event, `sim.trial.endpoints.event_free`; None where no row has it."""
     times = endpoint_times(outcomes, endpoint, transplant=rule)
-    return kaplan_meier(times.days, times.cause == 1) if len(times.days) else None
+    return event_free(times.days, times.cause) if len(times.days) else None
 
 
 def relapse_incidence(
@@ -75,7 +76,7 @@ def relapse_incidence(
     Parameters
     ----------
     outcomes : Outcomes
-    rule : {"ignored", "censor", "event", "competing"}
+    rule : {"ignored", "censored", "event", "competing"}
         What a transplant does.
     by : {"phenotype"}, optional
         A cause for each phenotype, or one for all relapses.
@@ -109,7 +110,7 @@ def summarise(outcomes: Outcomes, arms: Sequence[str], rule: Rule = "ignored") -
         Rows of all arms.
     arms : sequence of str
         Arms in the order wanted.
-    rule : {"ignored", "censor", "event", "competing"}
+    rule : {"ignored", "censored", "event", "competing"}
         What a transplant does to a time.
 
     Returns
@@ -148,8 +149,10 @@ def _survival(outcomes: Outcomes, rule: Rule) -> Iterator[_Line]:
     remission = survival_curve(outcomes, "remission", rule)
     median = _unknown() if remission is None else remission.median()
     size = 0 if remission is None else remission.size
-    yield "remission_median", "median duration of remission", "days", *median, size
-    for endpoint, label in _SURVIVAL.items():
+    competes = rule == "competing"
+    label = "median remission, transplant competing" if competes else "median duration of remission"
+    yield "remission_median", label, "days", *median, size
+    for endpoint, label in (_BEFORE if competes else _SURVIVAL).items():
         curve = survival_curve(outcomes, endpoint, rule)  # type: ignore[arg-type]
         for months, day in MILESTONES.items():
             found = _unknown() if curve is None else curve.milestone(day)

@@ -48,7 +48,7 @@ class LogRank(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class SurvivalCurve:
-    r"""A Kaplan-Meier estimate with its pointwise band.
+    r"""The share free of an event over time with its pointwise band: a Kaplan-Meier estimate, or 1 - F where other causes compete.
 
     Attributes
     ----------
@@ -56,8 +56,10 @@ class SurvivalCurve:
         Distinct times at which somebody had the event or was censored, increasing, in the unit of the input.
     at_risk, events, censored : ndarray of int, shape (m,)
         Patients at risk just before each time, and what happened to them at it.
+    competing : ndarray of int, shape (m,)
+        Patients who had another cause at each time, after which the event cannot count; 0 in a Kaplan-Meier estimate.
     survival, variance, lower, upper : ndarray, shape (m,)
-        S, its Greenwood variance and the band just after each time.
+        S, its variance and the band just after each time.
     size : int
         Patients.
     level : float
@@ -68,6 +70,7 @@ class SurvivalCurve:
     at_risk: Ints
     events: Ints
     censored: Ints
+    competing: Ints
     survival: Floats
     variance: Floats
     lower: Floats
@@ -76,7 +79,7 @@ class SurvivalCurve:
     level: float
 
     def at(self, times: ArrayLike) -> Floats:
-        """Return S at ``times``: 1 before the first, NaN after the last follow-up unless S is 0 there."""
+        """Return S at ``times``: 1 before the first, NaN after the last follow-up unless nobody was left to follow."""
         return step_value(self.time, self.survival, times, before=1.0, after=self._beyond)
 
     def milestone(self, time: float) -> Estimate:
@@ -135,7 +138,7 @@ class SurvivalCurve:
         Raises
         ------
         ValueError
-            If ``until`` is not positive, or lies beyond the follow-up while the curve is above 0.
+            If ``until`` is not positive, lies beyond the follow-up while the curve is above 0, or other causes compete.
 
         References
         ----------
@@ -148,6 +151,10 @@ class SurvivalCurve:
         """
         if not until > 0.0:
             raise ValueError(f"until: {until}; a positive time; give the end of the window")
+        if self.competing.any():
+            raise ValueError(
+                "restricted mean: other causes compete; its variance is another; censor them or ignore them"
+            )
         if np.isnan(self.at(until)):
             raise ValueError(
                 f"until: {until}; within the follow-up, which ends at {self.time[-1]:g}; give less"
@@ -169,8 +176,9 @@ class SurvivalCurve:
 
     @property
     def _beyond(self) -> float:
-        """Value after the last time: known only when everybody had the event."""
-        return 0.0 if self.survival[-1] == 0.0 else float("nan")
+        """Value after the last time: known only when everybody had the event, or another cause."""
+        ended = self.at_risk[-1] == self.events[-1] + self.competing[-1]
+        return float(self.survival[-1]) if ended else float("nan")
 
 
 def kaplan_meier(
@@ -229,6 +237,7 @@ def kaplan_meier(
         at_risk=at_risk,
         events=events,
         censored=counts[0],
+        competing=np.zeros_like(events),
         survival=survival,
         variance=survival**2 * log_variance,
         lower=lower,

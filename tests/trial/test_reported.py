@@ -118,6 +118,27 @@ class TestMedians:
     DAYS = np.arange(1.0, 1001.0)
     EVENT = np.ones(1000, dtype=np.bool_)
 
+    def test_competing_transplant_ends_no_remission(self) -> None:
+        # One half relapses on day 100, the other had a transplant on day 50 after the response of day 28.
+        early = np.arange(100) % 2 == 0
+        found = endpoints(
+            100,
+            remission_days=np.full(100, 100.0),
+            remission_event=np.ones(100),
+            transplant_day=np.where(early, 50.0, NAN),
+        )
+        row = {"endpoint": "remission_days", "median": 100.0, "of": 11, "unit": "day"}
+        medians = {
+            rule: compare(row, found, transplant=rule) for rule in ("ignored", "censored", "competing")
+        }
+        assert [medians[rule].simulated.value for rule in ("ignored", "censored")] == [100.0, 100.0]
+        # One half is never seen to relapse: the curve rests on one half, and of some trials of 11 it stays above.
+        assert medians["competing"].simulated.value >= 100.0
+        assert medians["competing"].predictive is not None
+        assert np.isinf(medians["competing"].predictive.upper)
+        assert medians["censored"].predictive is not None
+        assert medians["censored"].predictive.upper == 100.0
+
     def test_resampled_medians_are_those_of_the_estimator(self) -> None:
         generator = np.random.default_rng(3)
         days = np.ceil(generator.exponential(10.0, 40))  # ties
