@@ -171,7 +171,21 @@ def event_free(days: Floats, cause: Ints, *, level: float = 0.95) -> SurvivalCur
     """
     if not (cause == 2).any():
         return kaplan_meier(days, cause == 1, level=level)
-    return cumulative_incidence(days, cause, ("event", "therapy"), level=level).free_of("event")
+    found = cumulative_incidence(days, cause, ("event", "therapy"), level=level)
+    event, therapy = found.events
+    return SurvivalCurve(
+        time=found.time,
+        at_risk=found.at_risk,
+        events=event,
+        censored=found.censored,
+        competing=therapy,
+        survival=1.0 - found.incidence[0],
+        variance=found.variance[0],
+        lower=1.0 - found.upper[0],
+        upper=1.0 - found.lower[0],
+        size=found.size,
+        level=level,
+    )
 
 
 def relapse_causes(

@@ -23,7 +23,6 @@ from sim.trial.estimates import (
     risk_table,
     step_value,
 )
-from sim.trial.survival import SurvivalCurve
 
 __all__ = ["CumulativeIncidence", "cumulative_incidence"]
 
@@ -85,23 +84,6 @@ class CumulativeIncidence:
         """Return how many patients are still followed and free of any event just before each of ``times``."""
         start = np.searchsorted(self.time, np.asarray(times, dtype=np.float64), side="left")
         return np.append(self.at_risk, 0)[start].astype(np.int64)
-
-    def free_of(self, cause: str) -> SurvivalCurve:
-        """Return 1 - F of one cause: the share that has not had it, or had another cause before."""
-        row = self.causes.index(cause)
-        return SurvivalCurve(
-            time=self.time,
-            at_risk=self.at_risk,
-            events=self.events[row],
-            censored=self.censored,
-            competing=self.events.sum(axis=0) - self.events[row],
-            survival=1.0 - self.incidence[row],
-            variance=self.variance[row],
-            lower=1.0 - self.upper[row],
-            upper=1.0 - self.lower[row],
-            size=self.size,
-            level=self.level,
-        )
 
     def _beyond(self, curve: Floats) -> float:
         """Return what a curve is after the last time: known only when everybody had an event."""

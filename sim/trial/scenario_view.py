@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from sim.trial.law_base import number_text
 from sim.trial.laws import ByBurden, Law
-from sim.trial.scenario_schema import Bridging, Consolidation
 
 if TYPE_CHECKING:
     from sim.trial.scenario import Scenario
     from sim.trial.scenario_reported import Reported
-    from sim.trial.scenario_schema import Arm
+    from sim.trial.scenario_schema import Arm, Bridging, Consolidation
 
 __all__ = ["Section", "markdown", "reported_text", "sections"]
 
@@ -128,7 +127,7 @@ def _arm_text(arm: Arm) -> str:
 
 
 def _chemotherapy(given: Bridging | Consolidation) -> str:
-    when = ", in remission" if isinstance(given, Consolidation) and given.only_in_remission else ""
+    when = ", in remission" if getattr(given, "only_in_remission", False) else ""
     return f"(day {number_text(given.day.median())}{when}): {given.log_kill.describe()}"
 
 
