@@ -55,12 +55,15 @@ SWITCHED = "switched"
 RecognitionForm = Literal["single", "additive", "either"]
 
 LADDER_REACH = 2.05
-"""Outermost boundaries of the ladder, in stationary standard deviations.
+"""Outermost boundaries of the ladder, in stationary standard deviations; assumed, set to the fold of the rough fit.
 
 The two outer bins hold 2 % of the cells each and sit 2.42 standard deviations from the centre at every resolution, so that the dim
 cells that make CD22-low relapses keep their share and their density while the ladder between them is refined. With a spread of
 0.34 log10 they are 6.7-fold below the patient's median.
 """
+
+ONE_COPY = 0.5
+"""CD19 of a cell with one copy of the gene over that of a cell with two, without unit; assumed: expression follows the copies."""
 
 
 @dataclass(frozen=True)
@@ -250,7 +253,7 @@ class AntigenGrid:
 
     def density_text(self) -> dict[str, str]:
         """Definitions of the densities: name -> expression of cd19_density, cd22_density and cd22_spread (log10 SD)."""
-        out = {"cd19_two": "cd19_density", "cd19_one": "0.5*cd19_density"}
+        out = {"cd19_two": "cd19_density", "cd19_one": f"{ONE_COPY}*cd19_density"}
         for name, x in zip(self.level_names, self.ladder.positions, strict=True):
             out[f"cd22_{name}"] = (
                 "cd22_density" if abs(x) < 1e-12 else f"cd22_density*10**(cd22_spread*({x!r}))"

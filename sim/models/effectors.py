@@ -19,6 +19,13 @@ COMPARTMENTS = ("memory", "effectors", "exhausted", "blood_effectors")
 FIT = "rough fit to the reported outcomes"
 STEIN = "Stein 2019, 90 patients, tisagenlecleucel"
 
+PROGRAMME_POWER = 6
+"""Steepness with which division fades at the end of the programme, without unit; assumed, as in the rough fit."""
+PRIMING_POWER = 2
+"""Order of anti-CAR priming in the effectors, without unit; assumed: at first order every patient rejects in time."""
+NAIVE_ANTI_CAR = 1e5
+"""Lymphocytes against a construct in a naive host of 70 kg, cells; assumed."""
+
 
 def car_t_cells(product: ProductDesign) -> tuple[str, ...]:
     """Names of the species that are CAR T cells of a product."""
@@ -32,7 +39,7 @@ def declare_effectors(net: Network, design: Design) -> None:
     _declare_shared(net)
     for construct in design.constructs:
         about = f"host lymphocytes against the construct {construct} (Z)"
-        net.species(f"anti_car_{construct}", 1e5, unit="cells", description=about)
+        net.species(f"anti_car_{construct}", NAIVE_ANTI_CAR, unit="cells", description=about)
     for product in design.products:
         name = product.name
         net.species(f"memory_{name}", 0.0, unit="cells", description=f"memory CAR T cells, {name}")
@@ -224,7 +231,7 @@ def _define_rates(net: Network, product: ProductDesign) -> None:
     net.define(
         f"effector_division_{name}",
         f"effector_division_rate_{name}*signal_{name}*({help_by_il7_15})"
-        f"/(1 + (division_age_{name}/programme_{name})**6)",
+        f"/(1 + (division_age_{name}/programme_{name})**{PROGRAMME_POWER})",
         "per-capita division of effectors",
     )
     rejection = f"rejection_rate/size*anti_car_{product.construct}"
@@ -261,6 +268,7 @@ def _prime(net: Network, construct: str, products: list[str]) -> None:
     second order in the effectors, or else every patient would in time reject.
     """
     z, seen = f"anti_car_{construct}", total(f"effectors_{name}" for name in products)
-    growth = f"anti_car_growth_rate*({seen})**2/(anti_car_saturation_cells**2 + ({seen})**2)"
+    many, half = (f"{x}**{PRIMING_POWER}" for x in (f"({seen})", "anti_car_saturation_cells"))
+    growth = f"anti_car_growth_rate*{many}/({half} + {many})"
     net.reaction(f"priming {construct}", f"{z} -> 2 {z}", f"{growth}*{z}")
     net.reaction(f"death {z}", f"{z} -> 0", f"anti_car_death_rate*{z}")

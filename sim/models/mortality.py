@@ -11,6 +11,11 @@ from sim.network.network import Network
 
 __all__ = ["add_mortality", "causes", "declare_mortality"]
 
+BURDEN_POWER = 3
+"""Power of the marrow's filling in the hazard of death by leukaemia (m), without unit; assumed: it kills late, then fast."""
+PROTECTION_POWER = 2
+"""Hill coefficient of the protection by lymphocytes against infection, without unit; assumed."""
+
 _CAUSES = ("leukaemia", "treatment", "infection", "transplant", "background")
 
 
@@ -77,10 +82,11 @@ def declare_mortality(net: Network, design: Design) -> None:
 
 def add_mortality(net: Network, design: Design) -> None:
     """Add the growth of each cumulative hazard, and the deaths; declared last, so that at a tie treatment comes first."""
+    half = f"infection_protection**{PROTECTION_POWER}"
     rates = {
-        "leukaemia": "leukaemia_hazard*(leukaemia_cells/marrow_capacity)**3",
+        "leukaemia": f"leukaemia_hazard*(leukaemia_cells/marrow_capacity)**{BURDEN_POWER}",
         "treatment": "treatment_hazard*il6_index/(treatment_il6 + il6_index)",
-        "infection": "infection_hazard*infection_protection**2/(infection_protection**2 + immunity**2)",
+        "infection": f"infection_hazard*{half}/({half} + immunity**{PROTECTION_POWER})",
         "transplant": "transplant_hazard*transplant_risk",
         "background": "background_hazard",
     }

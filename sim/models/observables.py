@@ -33,6 +33,9 @@ OBSERVABLES = (
 )
 """Species and definitions that every leukaemia network has under these names."""
 
+LOW_CD22 = 0.5
+"""Share of the patient's median CD22 below which a cell counts as CD22-low, without unit; assumed, as `cd22_low_fold` of a trial."""
+
 
 def add_burden(net: Network, design: Design) -> None:
     """Add the sums that rates need too: leukaemia in the marrow (with its niche), in the whole body, and as a share of the marrow."""
@@ -65,7 +68,7 @@ def add_observables(net: Network, design: Design) -> None:
     )
     net.define("switched_cells", cells(lambda c: c.switched), "cells that left the lineage")
     low = [
-        f"where(cd22_{level} < 0.5*cd22_density, 1, 0)*({cells(_at_level(level))})"
+        f"where(cd22_{level} < {LOW_CD22}*cd22_density, 1, 0)*({cells(_at_level(level))})"
         for level in design.grid.level_names
     ]
     net.define(

@@ -11,6 +11,9 @@ from sim.network.network import Network
 
 __all__ = ["add_toxicity", "declare_toxicity"]
 
+ACTIVATION_POWER = 2
+"""Hill coefficient of myeloid activation by killing, without unit; assumed."""
+
 
 def declare_toxicity(net: Network, design: Design) -> None:
     """Add the species and parameters of cytokine release; nothing without products."""
@@ -80,10 +83,11 @@ def add_toxicity(net: Network, design: Design) -> None:
         if any(c.state(antigen) is not None for p in design.products for antigen in p.targets)
     ]
     net.define("killing_flux", total([*killed, "killing_b_cells*b_cells"]), "cells killed per day")
+    flux, half = (f"{x}**{ACTIVATION_POWER}" for x in ("killing_flux", "(myeloid_saturation*size)"))
     net.reaction(
         "myeloid activation",
         {"myeloid_activation": 1},
-        "myeloid_turnover*(killing_flux**2/((myeloid_saturation*size)**2 + killing_flux**2) - myeloid_activation)",
+        f"myeloid_turnover*({flux}/({half} + {flux}) - myeloid_activation)",
     )
     source, loss, index = "il6_release*myeloid_activation", "il6_clearance*il6", "il6"
     if design.supportive:

@@ -24,11 +24,14 @@ from sim.trial.sheet import Columns, Floats, Sheet
 
 __all__ = ["burden_cells", "cd19_negative_clones", "initial_state", "thin"]
 
-DIAGNOSIS = Fixed(value=5e11, unit="cells")
-REMISSION = Fixed(value=1e7, unit="cells")
+DIAGNOSIS = Fixed(value=5e11, unit="cells", source="set by hand", note="a marrow half full in an adult")
+REMISSION = Fixed(
+    value=1e7, unit="cells", source="set by hand", note="1e-5 of the marrow: below what flow cytometry sees"
+)
 SLOWEST_GROWTH = 0.005
-"""Net growth, 1/day, below which the past of a leukaemia is computed as if it had grown at this rate: it did grow."""
+"""Net growth, 1/day, assumed, below which the past of a leukaemia is computed as if it had grown at this rate: it did grow."""
 
+# Cells, and expected cells, above which the binomial law is replaced by its limits: arithmetic, not biology.
 _EXACT = 1e6
 _NORMAL = 1e4
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from sim import models
 from sim.errors import InputError
 from sim.models.antigen import AntigenGrid
 from sim.models.design import Design, ProductDesign
@@ -295,3 +299,25 @@ def test_impossible_products_are_refused(arguments: dict[str, object], word: str
 def test_products_of_one_name_are_refused() -> None:
     with pytest.raises(InputError, match="twice"):
         Design(products=(CD19, CD19))
+
+
+def bare_numbers(source: str) -> list[str]:
+    """Pieces of text in a source that hold a decimal factor or a power; docstrings, and named constants put in, hold none."""
+    nodes = list(ast.walk(ast.parse(source)))
+    said = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    texts = [n.value for n in nodes if isinstance(n, ast.Constant) and id(n) not in said]
+    return [
+        text for text in texts if isinstance(text, str) and re.search(r"\*\*\d|(?<![\w.])\d*\.\d+\*", text)
+    ]
+
+
+def test_no_rate_holds_a_number_that_has_no_name() -> None:
+    found = [
+        text
+        for path in sorted(Path(models.__path__[0]).glob("*.py"))
+        for text in bare_numbers(path.read_text())
+    ]
+    # A guard against 0/0.
+    assert found == [" + 0.001*size)"]
+    assert bare_numbers('a = "x**3"; b = f"{y} < 0.5*z"; c = f"0.25*{y}"') == ["x**3", " < 0.5*z", "0.25*"]
+    assert bare_numbers('POWER = 3; a = f"x**{POWER}"') == []
