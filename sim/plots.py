@@ -91,6 +91,7 @@ def km(
     -------
     Axes
     """
+    made = ax is None
     # Names of arms stand left of the table and right of the curves.
     longest = max(len(arm) for arm in curves)
     ax = one_axes(ax, width=max(5.6, 4.2 + 0.135 * longest), height=3.6 + 0.17 * len(curves) * table)
@@ -118,6 +119,8 @@ def km(
         label_ends(ax, labels)
     if table:
         _risk_table(ax, curves, ticks, last)
+    if made and bands:
+        _explain(ax, "band: 95 % of each point   tick: follow-up ends")
     return ax
 
 
@@ -207,7 +210,8 @@ def kinetics(
 
     columns = {name: np.asarray(frame[name]) for name in ("arm", "quantity", "day", "n", *_BAND_EDGES)}
     arms = list(dict.fromkeys(columns["arm"].tolist()))
-    quantities = [name for name in _QUANTITIES if (columns["quantity"] == name).any()]
+    # Where nobody is infused there is no course of CAR T cells to show.
+    quantities = [name for name in _QUANTITIES if (columns["q95"][columns["quantity"] == name] > 0.0).any()]
     panels = new_panels(axes, len(arms) * len(quantities), width=3.3, height=2.5, columns=len(arms))
     for place, ax in enumerate(panels):
         quantity, arm = quantities[place // len(arms)], arms[place % len(arms)]
@@ -234,7 +238,9 @@ def kinetics(
         if final:
             ax.set_xlabel("Days since first infusion (square-root scale)")
     if axes is None:
-        _explain_bands(panels[0])
+        mark = "▼ infusion   " if infusions else ""
+        lines = ["line: median   bands: 50 % and 90 %", "of the patients alive on that day"]
+        _explain(panels[0], mark + (" " if len(arms) > 1 else "\n").join(lines))
     return panels
 
 
@@ -284,7 +290,9 @@ def forest(frame: Table, *, axes: Sequence[Axes] | None = None, title: str = "")
         ax.grid(axis="x", color="#e5e5e5", linewidth=0.6, zorder=0)
         ax.set_axisbelow(True)
     if axes is None:
-        _explain_forest(panels[0])
+        outside = any(flag is not None and not flag for flag in columns["inside"].tolist())
+        ranges = not np.isfinite(columns["reported"].astype(np.float64)).all()
+        _explain_forest(panels[0], outside, ranges)
     return panels
 
 
@@ -315,13 +323,14 @@ def _limits(ax: Axes, mrd_limit: float | None) -> None:
         ax.annotate(
             text, (1.0, level), xycoords=ax.get_yaxis_transform(), xytext=(-2, 2), textcoords="offset points",
             ha="right", va="bottom", fontsize=TEXT - 1.5, color=GREY,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.6},
         )  # fmt: skip
 
 
-def _explain_bands(ax: Axes) -> None:
+def _explain(ax: Axes, text: str) -> None:
+    """Write below the whole figure what its marks mean."""
     figure = ax.get_figure()
     if figure is not None:
-        text = "▼ infusion   line: median   bands: 50 % and 90 % of the patients alive on that day"
         figure.supxlabel(text, fontsize=TEXT - 1, color=GREY)
 
 
@@ -344,24 +353,19 @@ def _forest_row(ax: Axes, y: float, row: Mapping[str, Any], scale: float, edge: 
         ax.plot(ends, [y, y], color=mark, linewidth=1.2, marker="|", markersize=7, zorder=4)
 
 
-def _explain_forest(ax: Axes) -> None:
+def _explain_forest(ax: Axes, outside: bool, ranges: bool) -> None:
+    """Write below the whole figure what its marks mean, of those that it has."""
     from matplotlib.lines import Line2D
 
     blue = ARM_COLOURS[0]
+    point: dict[str, Any] = {"marker": "D", "markersize": 5, "linestyle": "none"}
+    line: dict[str, Any] = {"marker": "|", "markersize": 7, "linewidth": 1.2}
+    median: dict[str, Any] = {"marker": "|", "markersize": 11, "markeredgewidth": 2, "linestyle": "none"}
     handles = [
-        Line2D([], [], color="black", marker="D", markersize=5, linestyle="none", label="reported"),
-        Line2D([], [], color=ARM_COLOURS[1], marker="D", markersize=5, linestyle="none", label="outside"),
-        Line2D([], [], color="black", marker="|", markersize=7, linewidth=1.2, label="reported range"),
-        Line2D(
-            [],
-            [],
-            color=blue,
-            marker="|",
-            markersize=11,
-            markeredgewidth=2,
-            linestyle="none",
-            label="simulated",
-        ),
+        Line2D([], [], color="black", label="reported", **point),
+        *([Line2D([], [], color=ARM_COLOURS[1], label="reported, outside", **point)] if outside else []),
+        *([Line2D([], [], color="black", label="reported range", **line)] if ranges else []),
+        Line2D([], [], color=blue, label="simulated", **median),
         Line2D([], [], color=blue, linewidth=5, alpha=0.3, label="95 % of trials of that size"),
     ]
     figure = ax.get_figure()

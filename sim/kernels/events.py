@@ -28,6 +28,8 @@ def apply(event, t, x, structure, effects, work, stochastic, stream):
     table = structure.effect
     for k in range(structure.event[event, EFFECT_BEGIN], structure.event[event, EFFECT_END]):
         s, operation, value = table[k, 0], table[k, 1], work.effect[k]
+        if not abs(value) < math.inf:
+            return INVALID_EVENT
         whole = stochastic and structure.is_count[s] == 1
         if operation == SURVIVE:
             if not (value >= 0.0 and value <= 1.0):

@@ -84,6 +84,11 @@ def simulate_row(
             if outcome != OK:
                 return outcome
             look = False
+        while saved < saves and t_save[saved] <= t:
+            observe(t_save[saved], x, work.p, work.a, out[saved])
+            saved += 1
+        if saved == saves:
+            return OK
         total = propensities(t, x, structure, hazards, work, rate)
         statistics[3] += 1
         if total < 0.0:
@@ -93,11 +98,9 @@ def simulate_row(
         target = min(t_end, events.next_time(structure, work))
         arrives = t + exponential(stream) / total if total > 0.0 else math.inf
         until = min(arrives, target)
-        while saved < saves and (t_save[saved] < until or t_save[saved] <= t):
+        while saved < saves and t_save[saved] < until:
             observe(t_save[saved], x, work.p, work.a, out[saved])
             saved += 1
-        if saved == saves:
-            return OK
         if arrives >= target:
             t = target
             look = True

@@ -451,9 +451,10 @@ class _Reporting:
             return self.progress
         if not self.progress:
             return lambda done, total: None
+        from rich.console import Console
         from rich.progress import Progress as Bar
 
-        self.bar = Bar(transient=True)
+        self.bar = Bar(transient=True, console=Console(stderr=True))
         self.bar.start()
         task = self.bar.add_task("simulating", total=self.total)
         return lambda done, total: self.bar.update(task, completed=done)

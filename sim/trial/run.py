@@ -304,9 +304,10 @@ def _reporting(progress: bool | Progress, total: int) -> Iterator[Progress]:
     elif not progress:
         yield lambda done, total: None
     else:
+        from rich.console import Console
         from rich.progress import Progress as Bar
 
-        with Bar(transient=True) as bar:
+        with Bar(transient=True, console=Console(stderr=True)) as bar:
             task = bar.add_task("simulating", total=total)
             yield lambda done, total: bar.update(task, completed=done, total=total)
 

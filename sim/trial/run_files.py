@@ -224,6 +224,11 @@ def _write_figures(directory: RunDirectory, result: Result) -> None:
     import matplotlib.pyplot as plt
     from matplotlib.figure import Figure
 
+    from sim.plot_style import GREY, TEXT
+
+    # A figure is seen without the text beside it: it says which trial this is, and that nobody was treated.
+    size = result.scenario.patients.size
+    heading = f"{result.scenario.name}: simulated, {size} virtual patients per arm. For research, not for patient care."
     # No window opens, whatever the user's matplotlib is set to.
     with plt.ioff():
         for name, draw in FIGURES.items():
@@ -234,6 +239,7 @@ def _write_figures(directory: RunDirectory, result: Result) -> None:
             figure = axes[0].get_figure()
             if not isinstance(figure, Figure):
                 continue
+            figure.suptitle(heading, x=0.01, ha="left", fontsize=TEXT, color=GREY)
             directory.write(f"figures/{name}.png", partial(_save, figure))
             plt.close(figure)
 
