@@ -238,7 +238,7 @@ def kinetics(
         if final:
             ax.set_xlabel("Days since first infusion (square-root scale)")
     if axes is None:
-        mark = "▼ infusion   " if infusions else ""
+        mark = "▼ infusion   " if any((infusions or {}).values()) else ""
         lines = ["line: median   bands: 50 % and 90 %", "of the patients alive on that day"]
         _explain(panels[0], mark + (" " if len(arms) > 1 else "\n").join(lines))
     return panels

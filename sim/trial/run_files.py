@@ -25,6 +25,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -239,7 +240,9 @@ def _write_figures(directory: RunDirectory, result: Result) -> None:
             figure = axes[0].get_figure()
             if not isinstance(figure, Figure):
                 continue
-            figure.suptitle(heading, x=0.01, ha="left", fontsize=TEXT, color=GREY)
+            letters = int(figure.get_figwidth() * 72.0 / (0.55 * TEXT))
+            lines = "\n".join(wrap(heading, letters))
+            figure.suptitle(lines, x=0.01, ha="left", fontsize=TEXT, color=GREY)
             directory.write(f"figures/{name}.png", partial(_save, figure))
             plt.close(figure)
 
