@@ -38,6 +38,7 @@ from sim.errors import CartsimError, InputError, StorageError
 
 if TYPE_CHECKING:
     from sim.network import Network
+    from sim.trial.laws import Law
     from sim.trial.scenario import Scenario
 
 __all__ = ["app", "main"]
@@ -203,13 +204,16 @@ def _show_tables(scenario: Scenario) -> None:
 
 def _show_parameters(scenario: Scenario, as_json: bool) -> None:
     """Print the network's parameters, and for those that the scenario sets its law."""
-    from sim.trial.quantities import base_name
+    from sim.trial.quantities import base_name, default_law
 
     products = scenario.used_products()
     rows = []
     for parameter in _network(scenario).all_parameters:
         law = scenario.parameters.get(parameter.name) or scenario.parameters.get(
             base_name(parameter.name, products)
+        )
+        spread = (
+            default_law(parameter.name, parameter.value, parameter.unit, products) if law is None else None
         )
         rows.append(
             {
@@ -220,6 +224,7 @@ def _show_parameters(scenario: Scenario, as_json: bool) -> None:
                 "source": parameter.source if law is None else law.source,
                 "description": parameter.description,
                 "scenario": "" if law is None else law.describe(),
+                "between patients": "" if spread is None else _with_evidence(spread),
             }
         )
     if as_json:
@@ -230,6 +235,11 @@ def _show_parameters(scenario: Scenario, as_json: bool) -> None:
         return
     cells = [[f"{row[key]:g}" if key == "value" else str(row[key]) for key in row] for row in rows]
     print_table(f"{scenario.name}: parameters of the model", tuple(rows[0]) if rows else (), cells)
+
+
+def _with_evidence(law: Law) -> str:
+    """Describe a law with its kind of evidence, source and note."""
+    return "; ".join(part for part in (law.describe(), law.kind, law.source, law.note) if part)
 
 
 def _network(scenario: Scenario) -> Network:

@@ -2,8 +2,8 @@
 
 A patient's value of a quantity is the quantile of its law at his own uniform number, keyed by seed, patient and the number of the quantity.
 Two arms, two scenarios or two doses therefore give one patient the same luck in all that they share. The default laws are a start for
-calibration: medians are the model's parameters, spreads those of the prototype's rough fit or set by hand. Nothing was calibrated, so all
-are of kind ``assumed``, and the note of each says which it is and what the prototype had.
+calibration: medians are the model's parameters, spreads those of a rough fit to the reported outcomes or set by hand. Nothing was calibrated, so all
+are of kind ``assumed``, and the note of each says which it is and what the rough fit had.
 """
 
 from __future__ import annotations
@@ -194,7 +194,7 @@ class Spread:
         Bounds, in the parameter's unit.
     kind : {"reported", "measured", "fitted", "assumed"}
     source, note : str
-        Where the spread comes from, and how it stands to the prototype's rough fit.
+        Where the spread comes from, and how it stands to the rough fit.
     """
 
     log_sd: float
@@ -218,18 +218,18 @@ class Spread:
         )
 
 
-_FIT = "prototype's rough fit to the reported outcomes"
-_SET = "set in the prototype, not fitted"
+_FIT = "rough fit to the reported outcomes"
+_SET = "set before the rough fit, not fitted"
 _OURS = "set by hand"
 
 
 SPREADS: Mapping[str, Spread] = MappingProxyType(
     {
         "net_growth_rate": Spread(
-            0.40, 0.01, 0.4, source=_OURS, note="narrower than the prototype's fit, 0.58; bounds as there"
+            0.40, 0.01, 0.4, source=_OURS, note="narrower than the rough fit, 0.58; same bounds"
         ),
         "second_hit_rate": Spread(
-            1.6, 1e-12, 1e-3, source=_OURS, note="log10 SD 0.7; wider than the prototype's fit, 0.65"
+            1.6, 1e-12, 1e-3, source=_OURS, note="log10 SD 0.7; wider than the rough fit, 0.65"
         ),
         "cd19_density": Spread(0.7, source=_SET),
         "cd22_density": Spread(0.68, source=_FIT),
@@ -238,11 +238,11 @@ SPREADS: Mapping[str, Spread] = MappingProxyType(
             0.08, source=_FIT, note="half the spread of the programme there, 0.15, and independent of it here"
         ),
         "memory_death_rate": Spread(0.5, source=_SET),
-        "memory_fraction": Spread(0.4, 0.02, 0.9, source=_SET, note="bounds 0.05 and 0.8 in the prototype"),
+        "memory_fraction": Spread(0.4, 0.02, 0.9, source=_SET, note="bounds 0.05 and 0.8 in the rough fit"),
         "graft_versus_leukaemia": Spread(
             0.5,
             source=_OURS,
-            note="the prototype has one rate for all, 0.02 /day; log-normal is found necessary",
+            note="the rough fit had one rate for all, 0.02 /day; log-normal was found necessary",
         ),
     }
 )
@@ -259,7 +259,7 @@ DEFAULTS: Mapping[str, Law] = MappingProxyType(
             centre=11.7, log_sd=0.12, unit="e-folds", source=_FIT, note="spread narrower than its 0.15"
         ),
         "failure": Bernoulli(
-            probability=0.06, unit="fraction", source=_OURS, note="4-9 %; 0.094 in the prototype's fit"
+            probability=0.06, unit="fraction", source=_OURS, note="4-9 %; 0.094 in the rough fit"
         ),
         "failed_programme": Fixed(
             value=0.5, source=_SET, note="what a failed product has of the programme of a good one"
@@ -278,14 +278,14 @@ DEFAULTS: Mapping[str, Law] = MappingProxyType(
             high=1.0,
             unit="fraction",
             source=_OURS,
-            note="0.044 in the prototype's fit",
+            note="0.044 in the rough fit",
         ),
         "immunogenicity": Fixed(value=1.0, note="1 is the model's own"),
         "anti_car": Lognormal(
             centre=2.0,
             log_sd=2.5,
             source=_OURS,
-            note="factor on the anti-CAR lymphocytes of a naive host; the prototype varies the rejection rate, by 0.74",
+            note="factor on the anti-CAR lymphocytes of a naive host; the rough fit varied the rejection rate, by 0.74",
         ),
         "b_cells": Lognormal(
             centre=0.3, log_sd=0.5, high=1.0, unit="fraction", source=_OURS, note="low in pretreated patients"
@@ -327,7 +327,7 @@ def default_law(name: str, value: float, unit: str, products: tuple[str, ...]) -
     Examples
     --------
     >>> default_law("killing_rate", 16.0, "1/day", ()).source
-    "prototype's rough fit to the reported outcomes"
+    'rough fit to the reported outcomes'
     """
     spread = SPREADS.get(base_name(name, products))
     return None if spread is None or not value > 0.0 else spread.around(value, unit)

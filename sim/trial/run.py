@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time as clock
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -168,9 +168,9 @@ def execute(
         directory.begin(provenance)
         begun = clock.perf_counter()
         # Kernels leave the interpreter free: what the figures need is loaded meanwhile.
-        if figures:
-            Thread(target=prepare_figures, daemon=True).start()
-        result = replace(_compute(scenario, seed, kernel, threads, progress, provenance), path=out)
+        meanwhile = [Thread(target=prepare_figures, daemon=True)] if figures else []
+        result = _compute(scenario, seed, kernel, threads, progress, provenance, meanwhile)
+        result = replace(result, path=out)
         computed = clock.perf_counter()
         write_run(directory, result, source=source, figures=figures)
         write_timing(
@@ -238,12 +238,14 @@ def _solver(scenario: Scenario, kernel: object) -> str | ODE | Hybrid | SSA:
 
 def _compute(
     scenario: Scenario, seed: int, kernel: object, threads: int | None, progress: bool | Progress,
-    provenance: Mapping[str, Any],
+    provenance: Mapping[str, Any], meanwhile: Sequence[Thread] = (),
 ) -> Result:  # fmt: skip
+    """Simulate all patients; `meanwhile` starts once the kernels are loaded and run without the interpreter."""
     size, total = scenario.patients.size, scenario.patients.size * len(scenario.arms)
     days = save_days(scenario)
     quantiles = CourseQuantiles(days)
     parts: list[Outcomes] = []
+    waiting = list(meanwhile)
     done = 0
     with _reporting(progress, total) as report, warnings.catch_warnings():
         # Each chunk would warn; one warning for all follows below.
@@ -254,6 +256,8 @@ def _compute(
                 before = done
 
                 def advance(rows: int, _: int, before: int = before) -> None:
+                    while waiting:
+                        waiting.pop().start()
                     report(before + rows, total)
 
                 parts.append(_chunk(scenario, arm, numbers, seed, kernel, threads, advance, quantiles))

@@ -47,7 +47,7 @@ DEPTH = {
 }
 """Depth by fludarabine and cyclophosphamide: both together remove 90-98 % of the lymphocytes; without fludarabine the anti-CAR response is spared."""
 DEPTH_SPREAD = 0.5
-"""SD of ln(share of host lymphocytes left) between patients; assumed, as set in the prototype."""
+"""SD of ln(share of host lymphocytes left) between patients; assumed, set by hand."""
 YEAR = 365.25
 """Days."""
 

@@ -141,7 +141,7 @@ ROUGH_FIT = {
     "memory_activation_rate": 0.056,
     "b_cell_stimulation_weight": 0.82,
 }
-"""What the rough fit of a prototype gave; the relaxation time is that of its return from dim to bright, 3.3e-3 /d."""
+"""What the rough fit gave; the relaxation time is that of its return from dim to bright, 3.3e-3 /d."""
 
 
 def test_numbers_ascribed_to_the_rough_fit_are_its_numbers_or_say_otherwise() -> None:

@@ -1,4 +1,4 @@
-"""What varies between patients by default: every number says what it rests on, and how it stands to the prototype's fit."""
+"""What varies between patients by default: every number says what it rests on, and how it stands to the rough fit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sim.trial.cohort import draw
 from sim.trial.quantities import DEFAULTS, SPREADS, default_law
 from sim.trial.scenario import Scenario
 
-FIT = "prototype's rough fit to the reported outcomes"
+FIT = "rough fit to the reported outcomes"
 # SD of ln in the rough fit of the design notes, for the parameters that it lets vary.
 FITTED = {"net_growth_rate": 0.58, "second_hit_rate": 0.65, "cd22_density": 0.68, "killing_rate": 0.39}
 
@@ -37,7 +37,7 @@ def test_every_default_is_assumed_and_says_what_it_rests_on(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FITTED)
-def test_spread_is_the_prototypes_or_says_that_it_is_not(name: str) -> None:
+def test_spread_is_the_rough_fits_or_says_that_it_is_not(name: str) -> None:
     spread, fit = SPREADS[name], FITTED[name]
     if spread.log_sd == fit:
         assert spread.source == FIT
@@ -64,7 +64,7 @@ def test_law_of_a_parameter_carries_the_evidence_of_its_spread() -> None:
         assert law.source
         assert law.unit != ""
     assert laws["blast_death_rate"] is None
-    assert varying["net_growth_rate"].note.startswith("narrower than the prototype's fit")
+    assert varying["net_growth_rate"].note.startswith("narrower than the rough fit")
 
 
 def test_failed_product_has_half_a_programme_and_seven_tenths_of_the_division() -> None:
@@ -73,7 +73,7 @@ def test_failed_product_has_half_a_programme_and_seven_tenths_of_the_division() 
     rate = "effector_division_rate_cart"
     np.testing.assert_allclose(bad[rate], 0.7 * good[rate])
     for name in ("failed_programme", "failed_expansion"):
-        assert "prototype" in DEFAULTS[name].source
+        assert "rough fit" in DEFAULTS[name].source
 
 
 def test_memory_dies_three_times_faster_with_cd28() -> None:
