@@ -10,6 +10,8 @@ Counts in a stochastic run survive binomially and amounts are rounded to whole c
 
 import math
 
+import numpy as np
+
 from sim.kernels._jit import jit
 from sim.kernels.samplers import binomial
 from sim.kernels.status import EVENT_BUDGET, INVALID_EVENT, OK
@@ -34,11 +36,11 @@ def apply(event, t, x, structure, effects, work, stochastic, stream):
         if operation == SURVIVE:
             if not (value >= 0.0 and value <= 1.0):
                 return INVALID_EVENT
-            x[s] = binomial(stream, math.floor(x[s] + 0.5), value) if whole else x[s] * value
+            x[s] = binomial(stream, np.floor(x[s] + 0.5), value) if whole else x[s] * value
         elif operation == SET:
-            x[s] = math.floor(value + 0.5) if whole else value
+            x[s] = np.floor(value + 0.5) if whole else value
         elif operation == ADD:
-            x[s] += math.floor(value + 0.5) if whole else value
+            x[s] += np.floor(value + 0.5) if whole else value
         if not abs(x[s]) < math.inf:
             return INVALID_EVENT
         if structure.is_count[s] == 1 and x[s] < 0.0:

@@ -32,7 +32,7 @@ import numpy as np
 from numba import types
 
 from sim.kernels import events
-from sim.kernels._jit import jit, jit_as, jit_merged
+from sim.kernels._jit import jit, jit_as
 from sim.kernels.counted import (
     MOST,
     any_masked,
@@ -88,7 +88,7 @@ from sim.kernels.step_bounds import (
 from sim.kernels.structure import BRANCHING, FACTOR, FUNCTION_TYPES, HAZARD, ROLE, STRUCTURE_TYPE
 
 
-@jit_merged
+@jit
 def survey(x, depends_on_time, structure, work, laws):
     """Look at the present state (hazards in work.values).
 
@@ -220,7 +220,7 @@ def simulate_row(
             return NEGATIVE_PROPENSITY
         if stochastic:
             bound = bounded_step(
-                t, min(h, target - t, max_step), x, structure, hazards, tolerance, work, laws
+                t, min(h, target - t, max_step), x, structure, slopes, absolute, tolerance, work, laws
             )
             if triggers:
                 bound = watchful_step(t, bound, x, structure, conditions, work, laws)

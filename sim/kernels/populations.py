@@ -32,6 +32,10 @@ HYSTERESIS = 0.5
 """A continuous count becomes discrete below this share of the threshold."""
 CONVERTING, ARRIVING = range(2)
 """Rows of Laws.lists: a number, then so many reactions. They change with the modes, which is rare."""
+FAIR = 0.02
+"""Exponents of leaving up to which exits may be drawn one after the other: the order then matters by a part in 1e4."""
+RISING = 2.15
+"""Exponent of a density on (0, 1) with the mean of one that rises linearly from nothing, 2/3."""
 RARE = 0.1
 """Reactions that bring fewer newcomers a step than this share one draw: a sum of Poisson numbers is one."""
 
@@ -53,8 +57,10 @@ class Laws(NamedTuple):
     rho: FloatArray
     before: FloatArray
     after: FloatArray
-    first: FloatArray
-    last: FloatArray
+    arrived: FloatArray
+    fresh: FloatArray
+    inflow: FloatArray
+    coming: FloatArray
     arrivals: FloatArray
     flux: FloatArray
     trend: FloatArray
@@ -79,6 +85,8 @@ def allocate_laws(structure):
         np.zeros(n),
         np.zeros(n + 1),
         np.zeros(n + 1),
+        np.zeros(n),
+        np.zeros(n),
         np.zeros(n),
         np.zeros(n),
         np.zeros(structure.arrivals.shape[0]),
@@ -109,7 +117,7 @@ def choose_modes(x, structure, threshold, work, laws, stream):
             changed = True
             laws.discrete[s] = now
             laws.watched[s] = 1 - now
-        if now == 1 and x[s] != math.floor(x[s]):
+        if now == 1 and x[s] != np.floor(x[s]):
             x[s] = round_randomly(stream, max(x[s], 0.0))
     if not changed:
         return
@@ -179,6 +187,43 @@ def early_share(contrast):
 
 
 @jit
+def exponent_of(r, dt, at_end, structure, laws):
+    """Return minus the log of the chance that a cell does not leave along conversion r at this end of the step."""
+    reaction = structure.reaction
+    s, q = reaction[r, FACTOR], reaction[r, HAZARD]
+    contrast = 0.0
+    for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
+        j = structure.change_species[k]
+        if structure.change_amount[k] > 0.0 and laws.discrete[j] == 1:
+            contrast = laws.rho[s] - laws.rho[j]
+    early = early_share(contrast)
+    edge, weight = (laws.end[q], 1.0 - early) if at_end else (laws.start[q], early)
+    return min(0.5 * dt * (edge + laws.middle[q]) * weight, 700.0)
+
+
+@jit
+def among_rivals(r, exponent, dt, at_end, structure, laws):
+    """Return the exponent for those whom no conversion before r in the list has taken, such that all exits compete fairly.
+
+    Of the cells that leave, each exit gets its part of the sum of exponents, in whatever order they are drawn.
+    """
+    s = structure.reaction[r, FACTOR]
+    total, before, passed = 0.0, 0.0, False
+    for other in listed(CONVERTING, laws):
+        if structure.reaction[other, FACTOR] == s:
+            part = exponent if other == r else exponent_of(other, dt, at_end, structure, laws)
+            passed = passed or other == r
+            total += part
+            if other != r and passed == at_end:  # at the end of a step the list is gone through backwards
+                before += part
+    if not total > exponent:
+        return exponent
+    leaving = -math.expm1(-total) / total
+    chance = exponent * leaving / (1.0 - before * leaving)
+    return min(-math.log1p(-min(chance, 1.0)), 700.0) if chance < 1.0 else 700.0
+
+
+@jit
 def convert(r, dt, at_end, clock, structure, laws, population, stream):
     """Move cells of a discrete population along conversion r: those that leave at the start or at the end of the step.
 
@@ -189,18 +234,12 @@ def convert(r, dt, at_end, clock, structure, laws, population, stream):
     s = reaction[r, FACTOR]
     if population[s] <= 0.0:
         return clock
-    contrast = 0.0
-    for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
-        j = structure.change_species[k]
-        if structure.change_amount[k] > 0.0 and laws.discrete[j] == 1:
-            contrast = laws.rho[s] - laws.rho[j]
-    early = early_share(contrast)
-    q = reaction[r, HAZARD]
-    edge, weight = (laws.end[q], 1.0 - early) if at_end else (laws.start[q], early)
-    exponent = min(0.5 * dt * (edge + laws.middle[q]) * weight, 700.0)
+    exponent = exponent_of(r, dt, at_end, structure, laws)
+    if exponent > FAIR or laws.leaving[s] * dt > FAIR:
+        exponent = among_rivals(r, exponent, dt, at_end, structure, laws)
     if population[s] * exponent <= clock:
         return clock - max(population[s] * exponent, 0.0)
-    behind = max(population[s] - math.floor(clock / exponent) - 1.0, 0.0)
+    behind = max(population[s] - np.floor(clock / exponent) - 1.0, 0.0)
     moved = 1.0 + binomial_pair(stream, behind, -math.expm1(-exponent), math.exp(-exponent))
     population[s] -= moved
     for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
@@ -211,35 +250,28 @@ def convert(r, dt, at_end, clock, structure, laws, population, stream):
 
 
 @jit
-def levers(s, laws):
-    """Write the integrals of (1 - u) exp(-rho u) and of (1 - u) exp(rho u) over 0 < u < 1 into laws.first and laws.last.
-
-    A population that goes from n to m within a step is present, on average over its possible paths, for ``n first + m last`` of
-    it, with rho the integral of death - birth: the mean is exact, for few cells too.
-    """
-    rho = laws.rho[s]
+def presence_of_newcomer(rho):
+    """Integrate (1 - u) exp(-rho u) over 0 < u < 1: the mean part of a step that the line of one newcomer is present."""
     if abs(rho) < 1e-2:
-        even, odd = 0.5 + rho * rho / 24.0, rho / 6.0 + rho**3 / 120.0
-        laws.first[s], laws.last[s] = even - odd, even + odd
-        return
+        return 0.5 - rho / 6.0 + rho * rho / 24.0 - rho**3 / 120.0
     rho = min(max(rho, -700.0), 700.0)
-    size, square = abs(rho), rho * rho
-    grown = math.expm1(size)
-    shrinking, growing = (size - grown / (1.0 + grown)) / square, (grown - size) / square
-    laws.first[s], laws.last[s] = (shrinking, growing) if rho > 0.0 else (growing, shrinking)
+    return (math.expm1(-rho) + rho) / (rho * rho)
 
 
 @jit
 def expected_arrivals(r, dt, structure, laws):
-    """Return the mean number of arrivals of reaction r to discrete populations in the step."""
+    """Return the mean number of arrivals of reaction r to discrete populations in the step, but for those due to newcomers.
+
+    A discrete source that goes from n to m is present for ``n f + m (1 - f)`` of the step, f = 1/rho - 1/(exp(rho) - 1) with rho
+    the integral of death - birth: those who die live f of it on average, those who stay all of it.
+    """
     s, q = structure.reaction[r, FACTOR], structure.reaction[r, HAZARD]
     a, b, c = laws.start[q], laws.middle[q], laws.end[q]
     if s < structure.n_species and laws.discrete[s] == 1:
-        if laws.before[s] == 0.0 and laws.after[s] == 0.0:
+        if laws.before[s] == 0.0:
             return 0.0
-        if laws.first[s] < 0.0:
-            levers(s, laws)
-        first, last = laws.before[s] * laws.first[s], laws.after[s] * laws.last[s]
+        share = early_share(laws.rho[s])
+        first, last = laws.before[s] * share, laws.after[s] * (1.0 - share)
         return 0.5 * dt * ((a + b) * first + (b + c) * last)
     if s < structure.n_species:
         a, b, c = (
@@ -265,22 +297,50 @@ def arrival_tilt(r, dt, structure, laws):
 
 
 @jit
-def add_newcomers(r, number, dt, structure, laws, stream):
-    """Add to laws.after what the lineages of newcomers of reaction r are at the end of the step."""
-    tilt = arrival_tilt(r, dt, structure, laws)
+def add_newcomers(r, number, tilt, dt, structure, laws, stream):
+    """Let newcomers of reaction r come: what their lines are at the end of the step goes to laws.arrived."""
     for k in range(structure.reaction[r, CHANGE_BEGIN], structure.reaction[r, CHANGE_END]):
         j, amount = structure.change_species[k], structure.change_amount[k]
         if amount > 0.0 and laws.discrete[j] == 1:
-            laws.after[j] += lineages(
+            laws.coming[j] += number * amount
+            laws.arrived[j] += lineages(
                 stream, number * amount, tilt, laws.birth[j, 0], laws.birth[j, 1], laws.birth[j, 2],
                 laws.death[j, 0], laws.death[j, 1], laws.death[j, 2], dt,
             )  # fmt: skip
 
 
+@jit
+def draw_later_generations(dt, structure, laws, stream):
+    """Draw what newcomers of the step bring by arrival reactions of their own, generation by generation; return how many came.
+
+    A newcomer came at any time of the step, so its daughters come late in it, at a density that rises from nothing.
+    """
+    number = 0.0
+    for s in range(structure.n_species):
+        laws.fresh[s] = laws.coming[s]
+        laws.coming[s] = 0.0
+    for r in listed(ARRIVING, laws):
+        s, q = structure.reaction[r, FACTOR], structure.reaction[r, HAZARD]
+        if s == structure.n_species or laws.discrete[s] == 0 or not laws.fresh[s] > 0.0:
+            continue
+        hazard = dt * (laws.start[q] + 4.0 * laws.middle[q] + laws.end[q]) / 6.0
+        more = poisson(stream, laws.fresh[s] * hazard * presence_of_newcomer(laws.rho[s]))
+        if more > 0.0:
+            number += more
+            add_newcomers(r, more, RISING / dt - laws.rho[s] / dt, dt, structure, laws, stream)
+    return number
+
+
 @jit_merged
 def draw_newcomers(dt, structure, laws, stream):
-    """Draw newcomers: rare arrivals of all reactions by one Poisson number and then their reaction, common ones each by its own."""
-    rare, reactions = 0.0, listed(ARRIVING, laws)
+    """Draw newcomers: rare arrivals of all reactions by one Poisson number and then their reaction, common ones each by its own.
+
+    What they are at the end of the step is kept apart from those who were there before, so that no order matters.
+    """
+    rare, reactions, number = 0.0, listed(ARRIVING, laws), 0.0
+    for s in range(structure.n_species):
+        laws.coming[s] = 0.0
+        laws.arrived[s] = 0.0
     for m in range(reactions.shape[0]):
         r = reactions[m]
         mean = expected_arrivals(r, dt, structure, laws)
@@ -291,14 +351,14 @@ def draw_newcomers(dt, structure, laws, stream):
             laws.arrivals[m] = mean
             rare += mean
         else:
-            number = poisson(stream, mean)
-            if number > 0.0:
-                add_newcomers(r, number, dt, structure, laws, stream)
-    if not rare > 0.0:
-        return
-    number = poisson(stream, rare)
-    while number > 0.0:
-        number -= 1.0
+            several = poisson(stream, mean)
+            if several > 0.0:
+                number += several
+                add_newcomers(r, several, arrival_tilt(r, dt, structure, laws), dt, structure, laws, stream)
+    left = poisson(stream, rare) if rare > 0.0 else 0.0
+    number += left
+    while left > 0.0:
+        left -= 1.0
         aim = uniform(stream) * rare
         chosen = -1
         for m in range(reactions.shape[0]):
@@ -307,7 +367,14 @@ def draw_newcomers(dt, structure, laws, stream):
                 aim -= laws.arrivals[m]
                 if aim <= 0.0:
                     break
-        add_newcomers(reactions[chosen], 1.0, dt, structure, laws, stream)
+        r = reactions[chosen]
+        add_newcomers(r, 1.0, arrival_tilt(r, dt, structure, laws), dt, structure, laws, stream)
+    if not number > 0.0:
+        return
+    while draw_later_generations(dt, structure, laws, stream) > 0.0:
+        pass  # `bounded_step` keeps a newcomer's own daughters within the step few, so this ends
+    for s in range(structure.n_species):
+        laws.after[s] += laws.arrived[s]
 
 
 @jit_merged
@@ -318,7 +385,6 @@ def draw(dt, structure, laws, stream):
         for place in (0, 2):
             net += laws.death[s, place] - laws.birth[s, place]
         laws.rho[s] = dt * net / 6.0
-        laws.first[s] = -1.0  # not known yet
     clock = exponential(stream)
     for r in listed(CONVERTING, laws):
         clock = convert(r, dt, False, clock, structure, laws, laws.before, stream)

@@ -64,7 +64,7 @@ def simulate_row(
     if not all_finite(x, n) or any_nan(work.p):
         return NON_FINITE
     for s in range(n):
-        x[s] = math.floor(x[s] + 0.5)
+        x[s] = np.floor(x[s] + 0.5)
     t, t_end, saves, saved = t_save[0], t_save[-1], t_save.shape[0], 0
     outcome = events.start(t, x, structure, event_times, conditions, work, fired)
     if outcome != OK:

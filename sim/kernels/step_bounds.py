@@ -7,10 +7,13 @@ crosses a trigger's threshold and back unseen, hazards that bend, and population
 
 import math
 
+import numpy as np
+
 from sim.kernels import events
-from sim.kernels._jit import jit, jit_merged
+from sim.kernels._jit import jit
 from sim.kernels.course import ROUNDING
 from sim.kernels.populations import ARRIVING, CONVERTING, HYSTERESIS, listed
+from sim.kernels.rosenbrock import drift
 from sim.kernels.structure import (
     ARRIVAL,
     BRANCHING,
@@ -18,16 +21,17 @@ from sim.kernels.structure import (
     CHANGE_END,
     FACTOR,
     HAZARD,
-    IN_HAZARDS,
     IN_TRIGGERS,
     ROLE,
     TIMED,
 )
 
-WIDE = 4.0
+WIDE = 6.0
 """Standard deviations within which a population is looked for when a trigger waits for it."""
 FINE = 1e-3
 """A trigger need not be timed more finely than such a share of a large population."""
+COURSE = 4.0
+"""How much more chance weighs in the course of a concentration than in the rates of cells: it adds up along the course."""
 MISPLACED = 0.1
 """Largest share of a population that the splitting may send at the wrong moment in one step, in units of the tolerance."""
 
@@ -37,23 +41,58 @@ def misplaced(h, left, entered, laws):
     """Return the harm of moving a cell at an end of the step, not within it.
 
     It is the chance of a further move, and, as far as the two populations differ in their fate, of a birth or a move before.
+    Where fates differ much all movers leave at one end, and the harm is of first order.
     """
     differ = h * (
         abs(laws.birth[left, 0] - laws.birth[entered, 0]) + abs(laws.death[left, 0] - laws.death[entered, 0])
     )
     active = laws.birth[left, 0] + laws.birth[entered, 0] + laws.leaving[left] + laws.leaving[entered]
-    return h * (laws.leaving[entered] + min(differ, 1.0) * active) / 12.0
+    one_sided = 1.0 if differ > 1e3 else differ * differ / (4.0 + differ * differ)
+    weight = max(min(differ, 1.0) / 12.0, 0.5 * one_sided)
+    return h * (laws.leaving[entered] / 12.0 + weight * active)
 
 
 @jit
-def change_of_rates(h, reactions, x, structure, laws):
-    """Return by how much the hazards of cells, times h, differ between the present state (laws.start) and a probe (laws.end)."""
-    worst = 0.0
+def write_inflow(h, x, structure, laws):
+    """Write the newcomers per time of each discrete population into laws.inflow, those of newcomers of the step included."""
+    reaction = structure.reaction
+    for s in range(structure.n_species):
+        laws.inflow[s] = 0.0
+        laws.trend[s] = 0.0
+    for generation in range(2):
+        for row in (ARRIVING, CONVERTING):
+            for r in listed(row, laws):
+                s = reaction[r, FACTOR]
+                source = (
+                    x[s] if generation == 0 else (0.0 if s == structure.n_species else h * laws.inflow[s])
+                )
+                rate = laws.start[reaction[r, HAZARD]] * source
+                if rate > 0.0:
+                    for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
+                        j = structure.change_species[k]
+                        if structure.change_amount[k] > 0.0 and laws.discrete[j] == 1:
+                            laws.trend[j] += structure.change_amount[k] * rate
+        for s in range(structure.n_species):
+            laws.inflow[s] += laws.trend[s]
+            laws.trend[s] = 0.0
+
+
+@jit
+def change_of_rates(h, reactions, x, structure, work, laws):
+    """Return by how much the hazards of cells differ between the present state (laws.start) and a probe (laws.end), times h.
+
+    Return also what fades: where a population acts on itself, its fluctuations fade at the rate of that action, and a step must be short
+    against it.
+    """
+    worst, fading = 0.0, 0.0
     for r in reactions:
         s, q = structure.reaction[r, FACTOR], structure.reaction[r, HAZARD]
         if laws.discrete[s] == 1 and x[s] > 0.0:
-            worst = max(worst, abs(laws.end[q] - laws.start[q]) * h)
-    return worst
+            change, spread = abs(laws.end[q] - laws.start[q]) * h, work.probe[s] - x[s]
+            worst = max(worst, change)
+            if spread > 0.0:
+                fading = max(fading, change * x[s] / spread)
+    return worst, fading
 
 
 @jit
@@ -68,40 +107,66 @@ def change_of_numbers(h, reactions, x, structure, work, laws):
     return worst
 
 
-@jit_merged
-def bounded_step(t, h, x, structure, hazards, tolerance, work, laws):
+@jit
+def change_of_course(h, x, absolute, structure, work, laws):
+    """Return by how much of themselves the continuous species move otherwise from a probe (work.slope) than from the present state."""
+    worst = 0.0
+    for s in range(structure.n_species):
+        if laws.discrete[s] == 0:
+            size = abs(x[s]) + abs(work.slope_here[s]) * h + absolute[s]
+            worst = max(worst, abs(work.slope[s] - work.slope_here[s]) * h / size)
+    return worst
+
+
+@jit
+def bounded_step(t, h, x, structure, slopes, absolute, tolerance, work, laws):
     """Shorten h so that splitting and the feedback of chance stay small (hazards of the present state in laws.start)."""
     n = structure.n_species
     reaction = structure.reaction
+    write_inflow(h, x, structure, laws)
+    limit = MISPLACED * tolerance
     for r in listed(CONVERTING, laws):
         s = reaction[r, FACTOR]
-        if x[s] > 0.0:
+        present = x[s] + h * laws.inflow[s]
+        if present > 0.0:
+            # Newcomers of the step are present for a part of it: what of them leaves is right to second order.
+            new = h * laws.inflow[s] / present * (h * laws.leaving[s]) ** 2 / 24.0
             moving = laws.start[reaction[r, HAZARD]] * h
-            wrong = 0.0
+            wrong = new
             for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
                 j = structure.change_species[k]
                 if structure.change_amount[k] > 0.0 and laws.discrete[j] == 1:
                     wrong += moving * misplaced(h, s, j, laws)
-            if wrong > MISPLACED * tolerance:
-                h *= math.sqrt(MISPLACED * tolerance / wrong)
+            if wrong > limit:
+                h *= math.sqrt(limit / wrong)
+    for r in listed(ARRIVING, laws):
+        s = reaction[r, FACTOR]
+        if s < n and laws.discrete[s] == 1 and laws.inflow[s] > 0.0:
+            present = x[s] + h * laws.inflow[s]
+            wrong = h * laws.inflow[s] / present * (h * laws.start[reaction[r, HAZARD]]) ** 2 / 24.0
+            if wrong > limit:
+                h *= math.sqrt(limit / wrong)
     felt = False
     for s in range(n):
         work.probe[s] = x[s]
-        if laws.discrete[s] == 1 and x[s] > 0.0 and structure.species[s, IN_HAZARDS] == 1:
-            if structure.species[s, ROLE] == BRANCHING:
-                events_of_a_cell = laws.birth[s, 0] + laws.death[s, 0] + laws.leaving[s]
-                work.probe[s] += math.sqrt(events_of_a_cell * x[s] * h)
-                felt = True
+        if laws.discrete[s] == 1 and x[s] > 0.0 and structure.species[s, ROLE] == BRANCHING:
+            events_of_a_cell = laws.birth[s, 0] + laws.death[s, 0] + laws.leaving[s]
+            work.probe[s] += math.sqrt((events_of_a_cell * x[s] + laws.inflow[s]) * h)
+            felt = True
     if felt:
-        hazards(t, work.probe, work.p, work.a, work.d, laws.end)
+        drift(t, work.probe, work.p, work.a, work.d, laws.end, work.mask, structure, slopes, work.slope)
+        turnover, one = change_of_rates(h, structure.turnover, x, structure, work, laws)
+        leaving, other = change_of_rates(h, listed(CONVERTING, laws), x, structure, work, laws)
         worst = max(
-            change_of_rates(h, structure.turnover, x, structure, laws),
-            change_of_rates(h, listed(CONVERTING, laws), x, structure, laws),
+            turnover,
+            leaving,
             change_of_numbers(h, listed(ARRIVING, laws), x, structure, work, laws),
             change_of_numbers(h, structure.maskable, x, structure, work, laws),
+            COURSE * change_of_course(h, x, absolute, structure, work, laws),
         )
-        if worst > tolerance:
-            h *= (tolerance / worst) ** (2.0 / 3.0)
+        # The spread grows as the root of the step, so what it does grows as its power 3/2; what fades, as the step itself.
+        shorter = (tolerance / worst) ** (2.0 / 3.0) if worst > tolerance else 1.0
+        h *= min(shorter, tolerance / max(one, other, tolerance))
     return h
 
 
@@ -131,7 +196,7 @@ def flips(t, structure, conditions, work):
     return False
 
 
-@jit_merged
+@jit
 def watchful_step(t, h, x, structure, conditions, work, laws):
     """Shorten h where chance could take a population across the threshold of a trigger and back unseen.
 
@@ -144,6 +209,12 @@ def watchful_step(t, h, x, structure, conditions, work, laws):
     if not waits:
         return h
     expect_changes(x, structure, laws)
+    for s in range(structure.n_species):
+        if structure.species[s, IN_TRIGGERS] == 1 and laws.discrete[s] == 1:
+            # Lines of cells have long tails; within a quarter of an event a cell none has had the time.
+            own = laws.birth[s, 0] + laws.death[s, 0] + laws.leaving[s]
+            if own * h > 0.25:
+                h = 0.25 / own
     for _ in range(60):
         coarse, flipped = False, False
         for pattern in range(4):  # all up, all down, and the two that alternate
@@ -157,9 +228,9 @@ def watchful_step(t, h, x, structure, conditions, work, laws):
                 coarse = coarse or spread >= max(1.0, FINE * x[s])
                 drifted = laws.trend[s] * h
                 if up:
-                    work.probe[s] = math.floor(x[s] + max(drifted, 0.0) + spread)
+                    work.probe[s] = np.floor(x[s] + max(drifted, 0.0) + spread)
                 else:
-                    work.probe[s] = max(math.ceil(x[s] + min(drifted, 0.0) - spread), 0.0)
+                    work.probe[s] = max(np.ceil(x[s] + min(drifted, 0.0) - spread), 0.0)
                 if not side:
                     up = not up
             flipped = flipped or flips(t, structure, conditions, work)
@@ -249,7 +320,7 @@ def entry(structure, threshold, work, laws):
     return first
 
 
-@jit_merged
+@jit
 def bend(dt, structure, laws, x, x_end):
     """Return by how much interpolation by a straight line would miss the integrated hazards of a cell, or the newcomers."""
     worst = 0.0
