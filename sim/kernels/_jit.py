@@ -13,8 +13,8 @@
     Functions that allocate (`jit_allocating`) keep it; they are called once a chunk.
 ``forceinline`` (`jit_merged`)
     merges a large function into its caller. The arrays of a kernel are several hundred words; a call copies them through memory.
-    For the dozen functions of a step of the hybrid kernel this saves an eighth of the time and costs a quarter more compiling,
-    so it is for functions with one caller in a kernel.
+    It is for the few functions in which a step spends its time and which have one caller in a kernel; merging them all made
+    compiling twice as long.
 ``boundscheck=False`` is numba's default; the second run of the tests with the compiler off checks the bounds.
 """
 

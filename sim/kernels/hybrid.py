@@ -10,16 +10,17 @@ order  what happens in a step from t to t + dt
 2      the step is cut at the first trigger of an event and at the first counted reaction (its integrated rate meets a
        unit exponential)
 3      hazards at start, middle and end of the step
-4      the early conversions between discrete populations: binomial, in the order of declaration
+4      the early conversions between discrete populations: binomial, exits of one population compete (populations.py)
 5      births and deaths of each discrete population: Kendall's transition law (sim/kernels/branching.py)
 6      newcomers (mutants, immigrants, conversions from continuous populations): Poisson, each at its own time, then
-       their own lineages
+       their own lineages, and the newcomers that those bring, generation by generation
 7      the late conversions, in reverse order (the splitting is of second order)
 8      continuous species take the ODE's value; the counted reaction of 2 fires
 =====  ===================================================================================================================
 
 The law is exact for births and deaths in a given environment. What a discrete population does to the environment within one step
-follows its mean; a probe of one standard deviation bounds the step where that would matter. Where nothing continuous moves the
+follows its mean; where that would matter the step is shorter (step_bounds.py). Far above the threshold a population has no
+chance: near-critical ones, whose fluctuations add up over very long times, want a higher threshold. Where nothing continuous moves the
 method is Gillespie's.
 
 References: Kendall, Ann. Math. Stat. 19 (1948) 1, doi:10.1214/aoms/1177730285; Strang, SIAM J. Numer. Anal. 5 (1968) 506,

@@ -1,8 +1,9 @@
 """How long a step of the hybrid kernel may be, for the sake of chance; the error of the ODE is controlled elsewhere.
 
 Each function returns a shorter step or says what the one taken has done wrong. What is bounded: moving cells at the ends of a step
-in place of within it, the feedback of one standard deviation of a population on rates within the step, a population that
-crosses a trigger's threshold and back unseen, hazards that bend, and populations that leave where their rates are meant.
+in place of within it, what newcomers of the step do in it, what one standard deviation of a population does to rates, to
+concentrations and to itself, a population that crosses a trigger's threshold and back unseen, hazards that bend, and populations
+that leave where their rates are meant.
 """
 
 import math

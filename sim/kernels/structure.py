@@ -25,7 +25,7 @@ SURVIVE, SET, ADD = range(3)
 # what a reaction does, for the hybrid kernel
 DRIFT_ONLY, BIRTH, DEATH, CONVERSION, ARRIVAL, EXACT = range(6)
 # columns of Structure.species
-ROLE, IN_HAZARDS, IN_TRIGGERS = range(3)
+ROLE, IN_TRIGGERS = range(2)
 # what a species is, for the hybrid kernel: its role
 CONCENTRATION, BRANCHING, COUNTED = range(3)
 
@@ -61,7 +61,6 @@ class Structure(NamedTuple):
     reaction_role: IntegerArray
     maskable: IntegerArray
     turnover: IntegerArray
-    conversions: IntegerArray
     arrivals: IntegerArray
     signed: IntegerArray
 
@@ -104,7 +103,6 @@ STRUCTURE_TYPE = types.NamedTuple(
         _table,  # events
         _integers,  # counts
         _table,  # species
-        _integers,
         _integers,
         _integers,
         _integers,

@@ -43,7 +43,6 @@ def structure_of(generator: Generator) -> Structure:
     events, effects = _events(generator)
     species = zip(
         (SPECIES_ROLES[role] for role in generator.classification.species),
-        _in_hazards(generator),
         _in_triggers(generator),
         strict=True,
     )
@@ -71,11 +70,10 @@ def structure_of(generator: Generator) -> Structure:
         event=_table(events, 5),
         effect=_table(effects, 2),
         is_count=_list(int(s.kind == "count") for s in network.all_species),
-        species=_table(list(species), 3),
+        species=_table(list(species), 2),
         reaction_role=_list(REACTION_ROLES[role] for role in roles),
         maskable=_places(roles, "exact"),
         turnover=_places(roles, "birth", "death"),
-        conversions=_places(roles, "conversion"),
         arrivals=_places(roles, "arrival", "conversion"),
         signed=_signed_reactions(generator),
     )
@@ -109,18 +107,6 @@ def _events(generator: Generator) -> tuple[list[tuple[int, ...]], list[tuple[int
         flags = (event.at is not None, event.stop, event.if_ is not None)
         events.append((*map(int, flags), begin, len(effects)))
     return events, effects
-
-
-def _in_hazards(generator: Generator) -> list[int]:
-    """Return 1 for each species that a hazard, a count of arrivals or a counted reaction depends on."""
-    found: set[str] = set()
-    places, classification = generator.places, generator.classification
-    for expression in (*generator.hazards, *(places.definitions[name] for name in places.sums)):
-        found |= expression.symbols
-    for rate, role in zip(classification.rates, classification.reactions, strict=True):
-        if role in ("arrival", "exact") and rate.reactant is not None:
-            found.add(rate.reactant)
-    return [int(name in found) for name in places.species]
 
 
 def _in_triggers(generator: Generator) -> list[int]:

@@ -94,7 +94,7 @@ def test_a_population_that_dies_at_once_takes_no_chance_from_the_one_it_comes_fr
 def test_fluctuations_of_a_population_that_limits_itself_have_their_size() -> None:
     """Birth 1, death X/200: variance of 10,000 runs against the linear-noise value 200 and its first correction; SE 1.4 %.
 
-    The exact method gives 208 (n = 10,000, SE 3); an error of 10 % is seen with probability above 0.99. It was 25 %.
+    The exact method gives 208 (n = 10,000, SE 3); an error of 15 % is seen with probability above 0.99. It was 25 %.
     """
     net = network({"X": 200}, ("X -> 2 X", "X"), ("X -> 0", "X*X/200"))
     x = simulate(net, [0, 20], Hybrid(), n=10_000, seed=1)["X"][:, -1]
