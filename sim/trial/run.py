@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.errors import InputError, NumericalWarning
+from sim.network.arguments import read_whole
 from sim.network.simulation import KERNELS, ODE, SSA, Hybrid, simulate
 from sim.trial.cohort import Cohort, draw
 from sim.trial.observation import OUTPUTS, observe
@@ -205,10 +206,9 @@ def save_days(scenario: Scenario) -> Floats:
 
 
 def _check(seed: int, threads: int | None) -> None:
-    if isinstance(seed, bool) or not 0 <= seed < 1 << 64:
-        raise InputError(f"seed: {seed!r}; must be a whole number from 0 to 2**64 - 1; correct it")
-    if threads is not None and threads < 1:
-        raise InputError(f"threads: {threads}; must be at least 1; leave it out to use all cores")
+    read_whole(seed, "seed", 0, 2**64 - 1)
+    if threads is not None:
+        read_whole(threads, "threads", 1)
 
 
 def _rehearse(scenario: Scenario, seed: int, kernel: object) -> None:
