@@ -20,108 +20,87 @@ def declare_blasts(net: Network, design: Design) -> None:
     """Add the leukaemia species and the parameters of their life without treatment."""
     for site in design.sites:
         for c in design.grid.classes:
-            net.species(
-                design.cells(site, c),
-                0.0,
-                unit="cells",
-                description=f"leukaemia cells in the {site}: {_describe(c)}",
-            )
-    net.parameter(
-        "net_growth_rate",
-        0.115,
-        "1/day",
-        source=f"set by hand; {MODEL}: 0.1; {HIRT}: 0.069 +- 0.073",
-        description="division less death, not crowded",
-    )
-    net.parameter(
-        "blast_death_rate",
-        0.068,
-        "1/day",
-        source=f"{MODEL}; {HIRT}: 0.04",
-        description="death of leukaemia cells, not crowded",
-    )
-    net.parameter(
-        "first_hit_rate",
-        1.5e-7,
-        "1/division",
-        source=MODEL,
-        description="loss of one CD19 copy, for each copy (u1)",
-    )
-    net.parameter(
-        "second_hit_rate",
-        1.5e-7,
-        "1/division",
-        source=f"{MODEL}; loss of heterozygosity in lymphocytes",
-        description="loss of the last CD19 copy (u2)",
-    )
-    net.parameter(
-        "cd22_loss_rate",
-        1e-14,
-        "1/division",
-        source="set by hand, of the order of two hits of 1e-7 at once",
-        description="irreversible loss of CD22, both copies in one step",
-    )
-    net.parameter(
-        "lineage_switch_rate",
-        0.0,
-        "1/division",
-        description="loss of both antigens at once; 0 unless the subtype does it",
-    )
-    net.parameter(
-        "cd19_density", 11300.0, "molecules/cell", source=MODEL, description="CD19 on a cell with two copies"
-    )
-    net.parameter(
-        "cd22_density",
-        3000.0,
-        "molecules/cell",
-        source=f"{MODEL}; Haso 2013: median 3,500",
-        description="the patient's median CD22",
-    )
-    net.parameter(
-        "cd22_spread",
-        0.34,
-        "log10",
-        source="set by hand within 0.2-0.35; the dimmest level is 6.7-fold below the median",
-        description="stationary SD of CD22 between the cells of a patient",
-    )
-    net.parameter(
-        "cd22_relaxation_time",
-        300.0,
-        "day",
-        source=MODEL,
-        description="time in which a daughter line forgets how dim it was (tau)",
-    )
+            about = f"leukaemia cells in the {site}: {_describe(c)}"
+            net.species(design.cells(site, c), 0.0, unit="cells", description=about)
+    for name, value, unit, source, description in _LIFE:
+        net.parameter(name, value, unit, source, description=description)
     for site in design.sites[1:]:
-        share, exchange, access, source = _SITE_DEFAULTS.get(site, _ELSEWHERE)
-        net.parameter(
-            f"{site}_share",
-            share,
-            "1",
-            source=source,
-            description=f"share of the leukaemia cells that sit in the {site}",
-        )
-        net.parameter(
-            f"{site}_exchange",
-            exchange,
-            "1/day",
-            source=source,
-            description=f"turnover between marrow and {site}",
-        )
-        net.parameter(
-            f"{site}_access",
-            access,
-            "1",
-            source=source,
-            description=f"killing in the {site} relative to the marrow",
-        )
+        _declare_site(net, site)
     for name, text in {**design.grid.density_text(), **design.grid.walk_text()}.items():
         net.define(name, text)
     net.define("division_hazard", "net_growth_rate + blast_death_rate")
 
 
+# Name, value, unit, source, description.
+_LIFE = (
+    (
+        "net_growth_rate",
+        0.115,
+        "1/day",
+        f"set by hand; {MODEL}: 0.1; {HIRT}: 0.069 +- 0.073",
+        "division less death, not crowded",
+    ),
+    ("blast_death_rate", 0.068, "1/day", f"{MODEL}; {HIRT}: 0.04", "death of leukaemia cells, not crowded"),
+    ("first_hit_rate", 1.5e-7, "1/division", MODEL, "loss of one CD19 copy, for each copy (u1)"),
+    (
+        "second_hit_rate",
+        1.5e-7,
+        "1/division",
+        f"{MODEL}; loss of heterozygosity in lymphocytes",
+        "loss of the last CD19 copy (u2)",
+    ),
+    (
+        "cd22_loss_rate",
+        1e-14,
+        "1/division",
+        "set by hand, of the order of two hits of 1e-7 at once",
+        "irreversible loss of CD22, both copies in one step",
+    ),
+    (
+        "lineage_switch_rate",
+        0.0,
+        "1/division",
+        "",
+        "loss of both antigens at once; 0 unless the subtype does it",
+    ),
+    ("cd19_density", 11300.0, "molecules/cell", MODEL, "CD19 on a cell with two copies"),
+    (
+        "cd22_density",
+        3000.0,
+        "molecules/cell",
+        f"{MODEL}; Haso 2013: median 3,500",
+        "the patient's median CD22",
+    ),
+    (
+        "cd22_spread",
+        0.34,
+        "log10",
+        "set by hand within 0.2-0.35; the dimmest level is 6.7-fold below the median",
+        "stationary SD of CD22 between the cells of a patient",
+    ),
+    (
+        "cd22_relaxation_time",
+        300.0,
+        "day",
+        MODEL,
+        "time in which a daughter line forgets how dim it was (tau)",
+    ),
+)
+
 # Share of the leukaemia, exchange with the marrow (1/day), killing relative to the marrow, source.
 _SITE_DEFAULTS = {"niche": (9e-5, 0.04, 0.07, MODEL)}
 _ELSEWHERE = (0.3, 0.005, 0.15, "assumed; killing in nodes 0.05-0.3 of that in the marrow")
+
+
+def _declare_site(net: Network, site: str) -> None:
+    """Add what sets a site apart from the marrow."""
+    share, exchange, access, source = _SITE_DEFAULTS.get(site, _ELSEWHERE)
+    for what, value, unit, description in (
+        ("share", share, "1", f"share of the leukaemia cells that sit in the {site}"),
+        ("exchange", exchange, "1/day", f"turnover between marrow and {site}"),
+        ("access", access, "1", f"killing in the {site} relative to the marrow"),
+    ):
+        net.parameter(f"{site}_{what}", value, unit, source, description=description)
 
 
 def _describe(c: AntigenClass) -> str:
