@@ -9,7 +9,7 @@ other patients are simulated.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,15 +18,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from sim.network.streams import PURPOSES, uniforms
 from sim.trial.counting import binomial_quantile, poisson_quantile
+from sim.trial.examinations import Bools, Floats, Ints, examine, place_of
 
 if TYPE_CHECKING:
     from sim.trial.scenario_schema import Assay
 
-__all__ = ["OUTPUTS", "Course", "Observations", "observe"]
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
+__all__ = ["OUTPUTS", "Bools", "Course", "Floats", "Observations", "observe"]
 
 #: What `observe` reads of a course; ask a simulation for these and no more.
 OUTPUTS = (
@@ -45,9 +42,6 @@ OUTPUTS = (
 
 # Slots of the rules that answer disease; that of the rule "remission" consolidates.
 _RESCUE = re.compile(r"reinfusion_.+_(non_responder|relapse)_\d+$")
-
-# Save times and visits are written by people in days; nearer than a second is the same time.
-_SAME_TIME = 1e-5
 
 
 class Course(Protocol):
@@ -232,57 +226,44 @@ def observe(
     out = {name: _output(course, name, (rows, len(t))) for name in OUTPUTS}
     death_day, death_cause = _deaths(course.fired, rows)
     followup = _followup(t, status, out["marrow_blast_fraction"], death_day)
-    column, day, planned = _examinations(t, out["marrow_blast_fraction"], assay.visits, assay.overt_blasts)
-    # On the day of death nobody is examined; on the day on which a computation failed the value is still good.
-    alive = ~(day >= np.where(np.isnan(death_day), np.inf, death_day)[:, None])
-    observed = (column >= 0) & alive & (day <= followup[:, None])
-    row = np.arange(rows)[:, None]
-
-    def seen(name: str) -> Floats:
-        return np.where(observed, out[name][row, np.maximum(column, 0)], np.nan)
-
-    cells = seen("leukaemia_cells")
-    fraction = seen("marrow_blast_fraction")
-    chance, draws = _draws(seed, patient, replicate, len(planned))
+    looks = examine(t, out["marrow_blast_fraction"], assay, death_day, followup)
+    seen = {name: looks.see(values) for name, values in out.items()}
+    chance, draws = _draws(seed, patient, replicate, len(looks.planned))
     measured = chance < assay.evaluable
-    count = poisson_quantile(draws[:, :, 0], np.clip(fraction, 0.0, 1.0) * assay.cells_analysed)
-    count[~measured] = np.nan
+    count = _positive_cells(seen["marrow_blast_fraction"], draws[:, :, 0], assay, measured)
     threshold = _event_threshold(assay)
-    first = 0 if baseline is None else int(_columns(t, np.array([baseline]), "baseline")[0])
+    first = 0 if baseline is None else int(place_of(t, np.array([baseline]), "baseline")[0])
+    before = {name: values[:, first].copy() for name, values in out.items()}
     followed = (t <= followup[:, None]) & np.isfinite(out["car_t_blood"])
-    blood = np.where(out["car_t_blood"] >= assay.car_t_limit, out["car_t_blood"], 0.0)
-    car_t = seen("car_t_blood")
     return Observations(
         arm=arm,
         patient=patient,
         replicate=replicate,
         status=status,
         assay=assay,
-        planned=planned,
-        day=day,
-        observed=observed,
-        blasts=_microscope(fraction, draws[:, :, 1], assay.morphology_cells),
-        extramedullary=seen("extramedullary_cells"),
+        planned=looks.planned,
+        day=looks.day,
+        observed=looks.observed,
+        blasts=_microscope(seen["marrow_blast_fraction"], draws[:, :, 1], assay.morphology_cells),
+        extramedullary=seen["extramedullary_cells"],
         mrd_measured=measured,
         mrd_count=count,
         mrd_negative=count < threshold,
         mrd_positive=count >= threshold,
-        cd19_negative_share=_share(seen("cd19_negative_cells"), cells),
-        cd22_lost_share=_share(seen("cd22_lost_cells"), cells),
-        switched_share=_share(seen("switched_cells"), cells),
-        cd19_density=seen("cd19_mean_density"),
-        cd22_density=seen("cd22_mean_density"),
-        b_cells=seen("b_cell_fraction"),
-        car_t=np.where(car_t < assay.car_t_limit, 0.0, car_t),
-        baseline_blasts=out["marrow_blast_fraction"][:, first].copy(),
-        baseline_cd19_density=out["cd19_mean_density"][:, first].copy(),
-        baseline_cd22_density=out["cd22_mean_density"][:, first].copy(),
-        baseline_extramedullary=out["extramedullary_cells"][:, first].copy(),
-        baseline_cd19_negative_share=_share(
-            out["cd19_negative_cells"][:, first], out["leukaemia_cells"][:, first]
-        ),
+        cd19_negative_share=_share(seen["cd19_negative_cells"], seen["leukaemia_cells"]),
+        cd22_lost_share=_share(seen["cd22_lost_cells"], seen["leukaemia_cells"]),
+        switched_share=_share(seen["switched_cells"], seen["leukaemia_cells"]),
+        cd19_density=seen["cd19_mean_density"],
+        cd22_density=seen["cd22_mean_density"],
+        b_cells=seen["b_cell_fraction"],
+        car_t=_quantified(seen["car_t_blood"], assay),
+        baseline_blasts=before["marrow_blast_fraction"],
+        baseline_cd19_density=before["cd19_mean_density"],
+        baseline_cd22_density=before["cd22_mean_density"],
+        baseline_extramedullary=before["extramedullary_cells"],
+        baseline_cd19_negative_share=_share(before["cd19_negative_cells"], before["leukaemia_cells"]),
         t=t,
-        blood=np.where(followed, blood, np.nan),
+        blood=np.where(followed, _quantified(out["car_t_blood"], assay), np.nan),
         il6=np.where(followed, out["il6_index"], np.nan),
         death_day=death_day,
         death_cause=death_cause,
@@ -296,6 +277,18 @@ def observe(
         else _per_row(infused, rows, "infused").astype(np.bool_),
         enrolment_day=_per_row(enrolment_day, rows, "enrolment_day").astype(np.float64),
     )
+
+
+def _positive_cells(fraction: Floats, u: Floats, assay: Assay, measured: Bools) -> Floats:
+    """Return the positive cells of the residual-disease test, NaN where it is not done."""
+    count = poisson_quantile(u, np.clip(fraction, 0.0, 1.0) * assay.cells_analysed)
+    count[~measured] = np.nan
+    return count
+
+
+def _quantified(cells: Floats, assay: Assay) -> Floats:
+    """Return CAR T cells in blood as the assay gives them: 0 below its limit, NaN where nobody looked."""
+    return np.where(cells < assay.car_t_limit, 0.0, cells)
 
 
 def _per_row(values: ArrayLike, rows: int, name: str) -> NDArray[np.generic]:
@@ -346,43 +339,10 @@ def _followup(t: Floats, status: NDArray[np.int8], values: Floats, death_day: Fl
     return np.fmin(end, death_day)
 
 
-def _columns(t: Floats, days: Floats, name: str) -> Ints:
-    """Return where ``days`` stand among the save times."""
-    place = np.clip(np.searchsorted(t, days), 1, len(t) - 1)
-    nearest = np.where(days - t[place - 1] < t[place] - days, place - 1, place)
-    wrong = np.abs(t[nearest] - days) > _SAME_TIME
-    if wrong.any():
-        raise ValueError(
-            f"{name}: {days[wrong][0]:g}; one of the save times {t[0]:g} to {t[-1]:g}; save the course on that day"
-        )
-    return nearest.astype(np.int64)
-
-
 def _event_threshold(assay: Assay) -> float:
     """Return the number of positive cells from which a test is positive."""
     # The product 1e-4 * 1e6 is a little above 100 in floating point, and is meant to be 100.
     return max(1.0, float(np.ceil(assay.mrd_limit * assay.cells_analysed * (1.0 - 1e-12))))
-
-
-def _examinations(
-    t: Floats, fraction: Floats, planned_days: Sequence[float], overt_blasts: float | None
-) -> tuple[Ints, Floats, Bools]:
-    """Return save-time index (-1 for none) and day of each examination, planned and prompted in turn."""
-    visits = _columns(t, np.asarray(planned_days, dtype=np.float64), "visits")
-    rows, size = len(fraction), 2 * len(visits)
-    column = np.full((rows, size), -1, dtype=np.int64)
-    column[:, 0::2] = visits
-    if overt_blasts is not None:
-        ends = np.append(visits[1:], len(t))
-        for place, (start, end) in enumerate(zip(visits, ends, strict=True)):
-            overt = fraction[:, start:end] >= overt_blasts
-            # Overt at the visit itself is already known; overt after it prompts one examination.
-            prompted = ~overt[:, 0] & overt.any(axis=1)
-            column[prompted, 2 * place + 1] = start + overt[prompted].argmax(axis=1)
-    day = np.where(column >= 0, t[np.maximum(column, 0)], np.nan)
-    planned = np.zeros(size, dtype=np.bool_)
-    planned[0::2] = True
-    return column, day, planned
 
 
 def _draws(seed: int, patient: Ints, replicate: Ints, columns: int) -> tuple[Floats, Floats]:
