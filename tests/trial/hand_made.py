@@ -1,4 +1,4 @@
-"""Courses written by hand: each output is a list of (from day, value) steps."""
+"""Courses written by hand, each output a list of (from day, value) steps, and what a trial makes of them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.trial.observation import OUTPUTS
+from sim.trial.observation import OUTPUTS, observe
+from sim.trial.outcomes import Outcomes, assess
+from sim.trial.scenario_schema import Assay, Criteria
 
 Steps = Sequence[tuple[float, float]]
+
+# Visits of those who are judged.
+VISITS = (28, 60, 90, 180, 270, 365)
 
 START = -7.0
 # Disease before treatment, gone for every test from day 10 on.
@@ -74,3 +79,28 @@ def course(*patients: dict[str, Any], until: float = 400.0) -> HandMade:
             for series in values.values():
                 series[number, t > row["failed"]] = np.nan
     return HandMade(t, values, status, fired)
+
+
+def judged(
+    *patients: dict[str, Any],
+    visits: tuple[float, ...] = VISITS,
+    assay: dict[str, Any] | None = None,
+    observed: dict[str, Any] | None = None,
+    until: float = 400.0,
+    **criteria: Any,
+) -> Outcomes:
+    """Outcomes of hand-made patients; the options of each layer by name."""
+    seen = observe(
+        course(*patients, until=until),
+        Assay(visits=visits, **({"overt_blasts": None} | (assay or {}))),
+        **({"seed": 1, "patients": np.arange(len(patients))} | (observed or {})),
+    )
+    return assess(seen, Criteria(**criteria))
+
+
+def value(outcomes: Outcomes, name: str, row: int = 0) -> Any:
+    return outcomes[name][row].item()
+
+
+def relapsing(day: float, level: float = 0.3, **options: Any) -> dict[str, Any]:
+    return patient(blasts=((START, 0.6), (10, 1e-9), (day, level)), **options)
