@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,8 +63,6 @@ class Comparison:
         Patients behind the reported figure.
     simulated_size : int
         Simulated patients behind the simulated one.
-    level : float
-        Of the intervals.
     unit : str
         Of a figure that is no share.
     """
@@ -80,32 +78,7 @@ class Comparison:
     inside: bool | None
     size: int | None
     simulated_size: int
-    level: float
     unit: str
-
-    def line(self) -> str:
-        """Return the comparison in one line of text."""
-        if self.kind == "qualitative":
-            return f"{self.id}: reported: {self.reported}"
-        if np.isnan(self.simulated.value):
-            return f"{self.id}: reported {self.reported}; simulated: nobody to take it from"
-        parts = [f"{self.id}: reported {self.reported}", f"simulated {self._interval(*self.simulated)}"]
-        if self.predictive is not None:
-            low, high = self._figure(self.predictive.lower), self._figure(self.predictive.upper)
-            parts.append(f"{self.level:.0%} of trials of {self.size}: {low} to {high}")
-        if self.inside is not None:
-            parts.append("inside" if self.inside else "OUTSIDE")
-        return "; ".join(parts)
-
-    def _interval(self, value: float, lower: float, upper: float) -> str:
-        return f"{self._figure(value)} ({self._figure(lower)} to {self._figure(upper)})"
-
-    def _figure(self, value: float) -> str:
-        if np.isnan(value) or np.isinf(value):
-            return "not reached"
-        if is_share(self.endpoint):
-            return f"{value:.2f}"
-        return f"{value:.3g}" + ("" if self.unit == "1" else f" {self.unit}")
 
 
 def compare_reported(
@@ -152,50 +125,79 @@ def compare_reported(
     names = (row.arm,) if row.arm is not None else (row.arms or tuple(outcomes))
     pooled = _in_proportion([outcomes[name] for name in names], names, enrolled or {})
     parts = [part.select(population(part, row.among)) for part in pooled]
-    simulated, predictive = _NOTHING, None
-    inside, value = None, float("nan")
+    beside = _Beside(float("nan"), _NOTHING, None, None)
     if row.kind == "binomial" and row.events is not None and row.of is not None:
-        value = row.events / row.of
-        counts = _counts(parts, row)
-        simulated = _share(counts, level)
-        if sum(counts):
-            found = count_predictive(beta_binomial(row.of, *counts), row.events, level)
-            predictive = found._replace(lower=found.lower / row.of, upper=found.upper / row.of)
+        beside = _count(row.events, row.of, _counts(parts, row), level)
     elif row.kind == "survival" and row.median is not None:
-        value = row.median
-        days, cause = _times(row, parts, transplant)
-        simulated = _median(days, cause, level)
-        if row.of is not None and len(days):
-            # Whom a competing transplant took never has the event: he stays at risk as long as anybody was followed.
-            kept = np.where(cause == 2, days.max(), days)
-            sample = km_medians(kept, cause == 1, row.of, row.censored_at, resamples, seed)
-            predictive = sample_predictive(sample, value, level)
+        beside = _duration(row, row.median, _times(row, parts, transplant), level, resamples, seed)
     elif row.kind == "range" and row.low is not None and row.high is not None:
-        simulated = (
-            _share(_counts(parts, row), level)
-            if is_share(row.endpoint)
-            else _median(*_numbers(row, parts), level)
-        )
-        inside = None if np.isnan(simulated.value) else bool(row.low <= simulated.value <= row.high)
+        beside = _band(row, (row.low, row.high), parts, level)
     elif row.kind == "qualitative" and is_share(row.endpoint):
-        simulated = _share(_counts(parts, row), level)
-    if predictive is not None:
-        inside = predictive.inside
+        beside = beside._replace(simulated=_share(_counts(parts, row), level))
     return Comparison(
         id=row.id,
         endpoint=row.endpoint,
         kind=row.kind,
         arms=names,
         reported=_in_words(row),
-        reported_value=value,
-        simulated=simulated,
-        predictive=predictive,
-        inside=inside,
+        reported_value=beside.value,
+        simulated=beside.simulated,
+        predictive=beside.predictive,
+        inside=beside.inside,
         size=row.of,
         simulated_size=sum(len(np.unique(part["patient"])) for part in parts),
-        level=level,
         unit=row.unit,
     )
+
+
+class _Beside(NamedTuple):
+    """The reported figure as a number, and what stands beside it; the fields are those of `Comparison`."""
+
+    value: float
+    simulated: Estimate
+    predictive: Predictive | None
+    inside: bool | None
+
+
+def _count(events: int, of: int, counts: tuple[float, float], level: float) -> _Beside:
+    """Set a count beside its beta-binomial law; as shares."""
+    simulated = _share(counts, level)
+    if not sum(counts):
+        return _Beside(events / of, simulated, None, None)
+    found = count_predictive(beta_binomial(of, *counts), events, level)
+    found = found._replace(lower=found.lower / of, upper=found.upper / of)
+    return _Beside(events / of, simulated, found, found.inside)
+
+
+def _duration(
+    row: Reported,
+    median: float,
+    times: tuple[Floats, NDArray[np.int64]],
+    level: float,
+    resamples: int,
+    seed: int,
+) -> _Beside:
+    """Set a median beside those of resampled trials."""
+    days, cause = times
+    simulated = _median(days, cause, level)
+    if row.of is None or not len(days):
+        return _Beside(median, simulated, None, None)
+    # Whom a competing transplant took never has the event: he stays at risk as long as anybody was followed.
+    kept = np.where(cause == 2, days.max(), days)
+    sample = km_medians(kept, cause == 1, row.of, row.censored_at, resamples, seed)
+    found = sample_predictive(sample, median, level)
+    return _Beside(median, simulated, found, found.inside)
+
+
+def _band(row: Reported, limits: tuple[float, float], parts: Sequence[Outcomes], level: float) -> _Beside:
+    """Say whether the simulated share or median lies in a reported band."""
+    low, high = limits
+    if is_share(row.endpoint):
+        simulated = _share(_counts(parts, row), level)
+    else:
+        simulated = _median(*_numbers(row, parts), level)
+    inside = None if np.isnan(simulated.value) else bool(low <= simulated.value <= high)
+    return _Beside(float("nan"), simulated, None, inside)
 
 
 def _in_proportion(
