@@ -26,6 +26,9 @@ from sim.trial.estimates import (
 
 __all__ = ["CumulativeIncidence", "cumulative_incidence"]
 
+# A cause that left even one of a million patients stays further below 1 than this.
+_ROUNDING = 1e-12
+
 
 @dataclass(frozen=True, eq=False)
 class CumulativeIncidence:
@@ -149,6 +152,8 @@ def cumulative_incidence(
     event_free[at_risk == total] = 0.0
     before = np.concatenate(([1.0], event_free[:-1]))
     incidence = np.cumsum(before * events / at_risk, axis=1)
+    # A cause that took everybody, but for rounding.
+    incidence[incidence > 1.0 - _ROUNDING] = 1.0
     variance = _incidence_variance(incidence, before, at_risk, events, total)
     lower, upper = _incidence_band(incidence, variance, level)
     return CumulativeIncidence(
@@ -187,11 +192,13 @@ def _incidence_variance(
 
 
 def _incidence_band(incidence: Floats, variance: Floats, level: float) -> tuple[Floats, Floats]:
-    """Pointwise interval of F on the scale log(-log F)."""
+    """Pointwise interval of F on the scale log(-log F); where F has come to 1 the lower end stays where it was."""
     z = float(ndtri(0.5 + 0.5 * level))
     lower, upper = incidence.copy(), incidence.copy()
     inner = (incidence > 0.0) & (incidence < 1.0)
     f = incidence[inner]
     spread = np.exp(z * np.sqrt(variance[inner]) / (f * np.abs(np.log(f))))
     lower[inner], upper[inner] = f**spread, f ** (1.0 / spread)
+    full = incidence[:, -1] == 1.0
+    lower[full, -1] = lower[full, -2] if lower.shape[1] > 1 else 0.0
     return lower, upper

@@ -80,14 +80,15 @@ class SurvivalCurve:
 
     def at(self, times: ArrayLike) -> Floats:
         """Return S at ``times``: 1 before the first, NaN after the last follow-up unless nobody was left to follow."""
-        return step_value(self.time, self.survival, times, before=1.0, after=self._beyond)
+        return step_value(self.time, self.survival, times, before=1.0, after=self._beyond(self.survival))
 
     def milestone(self, time: float) -> Estimate:
         """Return the probability to be free of the event at ``time``, with the band there."""
         return Estimate(
-            float(self.at(time)),
-            float(step_value(self.time, self.lower, time, before=1.0, after=self._beyond)),
-            float(step_value(self.time, self.upper, time, before=1.0, after=self._beyond)),
+            *(
+                float(step_value(self.time, curve, time, before=1.0, after=self._beyond(curve)))
+                for curve in (self.survival, self.lower, self.upper)
+            )
         )
 
     def number_at_risk(self, times: ArrayLike) -> Ints:
@@ -174,11 +175,10 @@ class SurvivalCurve:
         half = float(ndtri(0.5 + 0.5 * self.level)) * variance**0.5
         return Estimate(area, area - half, area + half)
 
-    @property
-    def _beyond(self) -> float:
-        """Value after the last time: known only when everybody had the event, or another cause."""
+    def _beyond(self, curve: Floats) -> float:
+        """Return what a curve is after the last time: known only when everybody had the event, or another cause."""
         ended = self.at_risk[-1] == self.events[-1] + self.competing[-1]
-        return float(self.survival[-1]) if ended else float("nan")
+        return float(curve[-1]) if ended else float("nan")
 
 
 def kaplan_meier(

@@ -112,6 +112,11 @@ class TestKaplanMeier:
         assert curve.median().value == pytest.approx(5.0 if event else np.nan, nan_ok=True)
         assert curve.number_at_risk([5.0, 5.1]).tolist() == [1, 0]
 
+    def test_after_everybody_had_the_event_the_band_stays_what_it_was(self) -> None:
+        curve = kaplan_meier([1, 2], [1, 1])
+        assert curve.milestone(9.0) == curve.milestone(2.0)
+        assert curve.milestone(9.0).upper == curve.upper[0] > 0.5
+
     def test_all_events_at_one_time_are_one_step_to_zero(self) -> None:
         curve = kaplan_meier([7, 7, 7], [1, 1, 1])
         assert (curve.survival.tolist(), curve.variance.tolist()) == ([0.0], [0.0])
@@ -230,6 +235,20 @@ class TestCumulativeIncidence:
         one = cumulative_incidence([4], [2], ["relapse", "death"])
         assert one.incidence.tolist() == [[0.0], [1.0]]
         assert one.at("death", [3.9, 4, 9]).tolist() == [0.0, 1.0, 1.0]
+
+    def test_share_that_has_come_to_one_keeps_the_lower_end_it_had(self) -> None:
+        for time in ([4.0], [4.0, 4.0]):
+            found = cumulative_incidence(time, [1] * len(time), ["relapse"])
+            assert found.milestone("relapse", 4.0) == found.milestone("relapse", 9.0) == (1.0, 0.0, 1.0)
+        found = cumulative_incidence([2.0, 4.0], [1, 1], ["relapse"])
+        assert found.milestone("relapse", 9.0) == (1.0, found.lower[0, 0], 1.0)
+
+    @pytest.mark.parametrize("size", [5, 10, 28, 30])
+    def test_cause_that_takes_everybody_one_by_one_comes_to_one_exactly(self, size: int) -> None:
+        # The steps of 1/size add up to 1 but for rounding, on either side; of the log there nothing was left.
+        found = cumulative_incidence(np.arange(size) + 1.0, np.ones(size, dtype=np.int64), ["relapse"])
+        assert found.incidence[0, -1] == found.upper[0, -1] == 1.0
+        assert found.lower[0, -1] == found.lower[0, -2] < 1.0
 
     def test_one_cause_is_one_minus_kaplan_meier_with_greenwood(self) -> None:
         found = cumulative_incidence(REMISSION, RELAPSED, ["relapse"])
