@@ -119,8 +119,8 @@ def compare_reported(
     Where a row pools arms, so many simulated patients of each are taken that the arms stand as they did in the trial.
     Counts: beta-binomial from the simulated patients (a patient simulated several times counts once, with his
     mean). Medians: trials of n resampled from the simulated patients and followed as documented
-    (`sim.trial.predictive.km_medians`). Bands: the simulated share or median either lies in the band or not. A
-    statement gets the simulated share beside it, and no judgement.
+    (`sim.trial.predictive.km_medians`), where at least n were simulated. Bands: the simulated share or median, times by
+    Kaplan and Meier, either lies in the band or not. A statement gets the simulated share beside it, and no judgement.
     """
     names = (row.arm,) if row.arm is not None else (row.arms or tuple(outcomes))
     pooled = _in_proportion([outcomes[name] for name in names], names, enrolled or {})
@@ -131,7 +131,7 @@ def compare_reported(
     elif row.kind == "survival" and row.median is not None:
         beside = _duration(row, row.median, _times(row, parts, transplant), level, resamples, seed)
     elif row.kind == "range" and row.low is not None and row.high is not None:
-        beside = _band(row, (row.low, row.high), parts, level)
+        beside = _band(row, (row.low, row.high), parts, transplant, level)
     elif row.kind == "qualitative" and is_share(row.endpoint):
         beside = beside._replace(simulated=_share(_counts(parts, row), level))
     return Comparison(
@@ -180,7 +180,8 @@ def _duration(
     """Set a median beside those of resampled trials."""
     days, cause = times
     simulated = _median(days, cause, level)
-    if row.of is None or not len(days):
+    # A trial of more patients than were simulated would meet the same few again and again.
+    if row.of is None or len(days) < row.of:
         return _Beside(median, simulated, None, None)
     # Whom a competing transplant took never has the event: he stays at risk as long as anybody was followed.
     kept = np.where(cause == 2, days.max(), days)
@@ -189,15 +190,21 @@ def _duration(
     return _Beside(median, simulated, found, found.inside)
 
 
-def _band(row: Reported, limits: tuple[float, float], parts: Sequence[Outcomes], level: float) -> _Beside:
+def _band(
+    row: Reported, limits: tuple[float, float], parts: Sequence[Outcomes], transplant: Rule, level: float
+) -> _Beside:
     """Say whether the simulated share or median lies in a reported band."""
     low, high = limits
+    unreached = False
     if is_share(row.endpoint):
         simulated = _share(_counts(parts, row), level)
     else:
-        simulated = _median(*_numbers(row, parts), level)
+        days, cause = _times(row, parts, transplant)
+        simulated = _median(days, cause, level)
+        # A median that is not reached lies behind all that was followed.
+        unreached = bool(np.isnan(simulated.value) and len(days) and days.max() >= high)
     inside = None if np.isnan(simulated.value) else bool(low <= simulated.value <= high)
-    return _Beside(float("nan"), simulated, None, inside)
+    return _Beside(float("nan"), simulated, None, False if unreached else inside)
 
 
 def _in_proportion(

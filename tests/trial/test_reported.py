@@ -177,6 +177,14 @@ class TestMedians:
         row = {"endpoint": "remission_days", "median": 150, "of": 11}
         assert compare(row, outcomes) == compare(row, outcomes)
 
+    def test_of_fewer_simulated_patients_than_the_trial_had_is_not_judged(self) -> None:
+        row = {"endpoint": "remission_days", "median": 150, "of": 11}
+        for size, judged in ((0, False), (1, False), (10, False), (11, True)):
+            days = np.linspace(200, 400, size)
+            found = compare(row, endpoints(size, remission_days=days, remission_event=np.ones(size)))
+            assert (found.predictive is not None) is judged, size
+            assert (found.inside is not None) is judged, size
+
     def test_that_is_never_reached_is_above_everything(self) -> None:
         found = sample_predictive(np.full(100, np.inf), 183.0)
         assert not found.inside
@@ -211,6 +219,33 @@ class TestOtherRows:
         row = {"endpoint": "cd19_negative_relapse", "among": "responders", "low": 0.07, "high": 0.5}
         assert compare(row, outcomes).simulated.value == pytest.approx(0.2)
         assert compare(row | {"at": 180.0}, outcomes).simulated.value == pytest.approx(0.1)
+
+    @pytest.mark.parametrize(
+        ("low", "high", "inside"),
+        [
+            pytest.param(100, 350, False, id="followed beyond it, and most are still alive"),
+            pytest.param(100, 500, None, id="not followed to its end"),
+        ],
+    )
+    def test_band_of_a_time_takes_the_censored_as_censored(
+        self, low: float, high: float, inside: bool | None
+    ) -> None:
+        died = np.arange(100) < 40
+        outcomes = endpoints(100, os_days=np.where(died, 120.0, 400.0), os_event=died.astype(float))
+        found = compare({"endpoint": "os_days", "among": "infused", "low": low, "high": high}, outcomes)
+        assert np.isnan(found.simulated.value)
+        assert found.inside is inside
+
+    def test_band_of_a_time_follows_the_rule_on_transplant(self) -> None:
+        outcomes = endpoints(
+            100,
+            remission_days=np.linspace(100, 400, 100),
+            remission_event=np.ones(100),
+            transplant_day=np.where(np.arange(100) < 70, 60.0, NAN),
+        )
+        row = {"endpoint": "remission_days", "low": 20, "high": 40}
+        assert compare(row, outcomes, transplant="event").inside is True
+        assert compare(row, outcomes, transplant="ignored").inside is False
 
     def test_statement_is_passed_on(self) -> None:
         found = compare({"endpoint": "relapse", "text": "some relapsed"}, responders(5, 10))
