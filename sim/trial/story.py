@@ -9,6 +9,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from sim.trial.forest import interval_of, outcome_label, unit_of
+from sim.trial.provenance import describe_kernel
 from sim.trial.reported import Comparison
 from sim.trial.result import Result, comparison_record
 from sim.trial.summary import Row
@@ -128,12 +129,13 @@ def partings(result: Result) -> list[str]:
     if lines:
         return lines
     sizes = [found.size for found in judged if found.size is not None]
-    weak = (
-        f" Trials of {min(sizes)} to {max(sizes)} patients allow much, so this is weak support."
-        if sizes
-        else ""
-    )
-    first = f"Nowhere beyond the chance of so few patients: all {len(judged)} figures that can be judged lie inside.{weak}"
+    figures = "the one figure" if len(judged) == 1 else f"all {len(judged)} figures"
+    lie = "lies" if len(judged) == 1 else "lie"
+    first = f"Nowhere beyond the chance of so few patients: {figures} that can be judged {lie} inside."
+    if len(set(sizes)) > 1:
+        first += f" Trials of {min(sizes)} to {max(sizes)} patients allow much, so this is weak support."
+    elif sizes:
+        first += f" A trial of {_patients(sizes[0])} allows much, so this is weak support."
     apart = [found for found in judged if _differs(found)]
     apart.sort(key=lambda found: found.predictive.tail if found.predictive is not None else 1.0)
     return [first, *(_parting(result, found) for found in apart)]
@@ -141,8 +143,17 @@ def partings(result: Result) -> list[str]:
 
 def _differs(found: Comparison) -> bool:
     """Tell whether a reported figure that chance allows still lies outside what the simulation knows of its own."""
-    value, simulated = found.reported_value, found.simulated
-    return found.predictive is not None and not simulated.lower <= value <= simulated.upper
+    lower, upper = (_or_never(end) for end in found.simulated[1:])
+    return found.predictive is not None and not lower <= found.reported_value <= upper
+
+
+def _or_never(value: float) -> float:
+    """Return infinity for a median, or an end of its interval, that is not reached."""
+    return math.inf if math.isnan(value) else value
+
+
+def _patients(size: int, what: str = "patient") -> str:
+    return f"{size} {what}" + ("" if size == 1 else "s")
 
 
 def figure_text(value: float, unit: str) -> str:
@@ -163,14 +174,14 @@ def _heading(result: Result, width: int) -> str:
     said += [f"Source:   {scenario.source}"] if scenario.source else []
     lines = [fill(line, width, subsequent_indent=" " * 10) for line in said]
     people = "the same people in every arm" if scenario.patients.paired else "different people in each"
-    people = f"{scenario.patients.size} virtual patients per arm" + (
-        f", {people}" if len(scenario.arms) > 1 else ""
-    )
-    kernel = result.kernel if isinstance(result.kernel, str) else scenario.engine.kernel
+    several = f", {people}" if len(scenario.arms) > 1 else ""
+    people = f"{_patients(scenario.patients.size, 'virtual patient')} per arm{several}"
+    kernel = describe_kernel(result.kernel)
+    name = kernel if isinstance(kernel, str) else kernel["name"]
     lines += [
         "",
         fill(
-            f"Simulated: {people}, followed for {scenario.engine.horizon:g} days ({kernel}, seed {result.seed})",
+            f"Simulated: {people}, followed for {scenario.engine.horizon:g} days ({name}, seed {result.seed})",
             width,
             subsequent_indent=" " * 11,
         ),
@@ -258,7 +269,8 @@ def _reported_table(result: Result) -> tuple[list[str], list[list[str]]]:
         unit = unit_of(found) or found.unit
         low, high = (figure_text(end, unit) for end in interval_of(found))
         verdict = "-" if found.inside is None else ("inside" if found.inside else "OUTSIDE")
-        simulated = figure_text(found.simulated.value, unit)
+        # Where nobody is simulated that it could be taken from, a median is not "not reached".
+        simulated = figure_text(found.simulated.value, unit) if found.simulated_size else "-"
         predicted = "-" if found.predictive is None else f"{low} to {high}"
         lines.append(
             [outcome_label(result, found), _reported_words(result, found), simulated, predicted, verdict]
@@ -315,10 +327,10 @@ def _parting(result: Result, found: Comparison) -> str:
     if found.predictive is None:
         return f"{label}: the sources give {reported}, the simulated patients {simulated}."
     low, high = (figure_text(end, unit) for end in interval_of(found))
-    side = "higher" if found.simulated.value > found.reported_value else "lower"
+    side = "higher" if _or_never(found.simulated.value) > found.reported_value else "lower"
     return (
         f"{label}: the trial saw {reported}, the simulated patients come out {side}, {simulated}; "
-        f"95 % of simulated trials of {found.size} patient{'' if found.size == 1 else 's'} lie between {low} and {high}."
+        f"95 % of simulated trials of {_patients(found.size or 0)} lie between {low} and {high}."
     )
 
 

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import matplotlib as mpl
 import numpy as np
@@ -16,11 +17,13 @@ import pytest
 import sim
 from sim import plot_style
 from sim.errors import InputError, StorageError
+from sim.network.simulation import ODE
 from sim.trial import run as running
 from sim.trial import story, summary
-from sim.trial.estimates import binomial_interval
+from sim.trial.estimates import Estimate, binomial_interval
 from sim.trial.incidence import cumulative_incidence
 from sim.trial.outcomes import COLUMNS
+from sim.trial.predictive import Predictive
 from sim.trial.survival import kaplan_meier
 from tests.trial.made_up import MadeUp
 
@@ -44,6 +47,20 @@ def closed_figures():
 def line(result, arm, name):
     table = result.summary().set_index(["arm", "name"])
     return table.loc[(arm, name)]
+
+
+def median_row(result, simulated, predictive):
+    """The reported median remission beside another simulation."""
+    found = next(found for found in result.comparisons if found.id == "remission-duration")
+    inside = None if predictive is None else predictive.inside
+    return replace(found, simulated=simulated, predictive=predictive, inside=inside)
+
+
+def told_with(result, *comparisons):
+    """The same result beside other comparisons."""
+    twin = replace(result)
+    vars(twin)["comparisons"] = list(comparisons)
+    return twin
 
 
 class TestSummary:
@@ -216,6 +233,50 @@ class TestStory:
     )
     def test_figures_are_written_for_people(self, value, unit, text):
         assert story.figure_text(value, unit) == text
+
+    def test_median_that_is_not_reached_is_higher_than_the_reported_one(self, result):
+        unreached = Estimate(np.nan, 200.0, np.nan)
+        row = median_row(result, unreached, Predictive(250.0, np.inf, 0.01, False))
+        told = story.partings(told_with(result, row))
+        assert "the simulated patients come out higher, not reached" in " ".join(told)
+
+    @pytest.mark.parametrize(
+        ("value", "interval", "apart"),
+        [
+            (183.0, (270.0, 200.0, np.nan), True),
+            (350.0, (270.0, 200.0, np.nan), False),
+            (350.0, (270.0, 200.0, 300.0), True),
+            (350.0, (np.nan, np.nan, np.nan), True),
+        ],
+    )
+    def test_end_of_an_interval_that_is_not_reached_lies_above_everything(
+        self, result, value, interval, apart
+    ):
+        found = median_row(result, Estimate(*interval), Predictive(10.0, np.inf, 0.9, True))
+        lines = story.partings(told_with(result, replace(found, reported_value=value)))
+        assert len(lines) == 1 + apart
+
+    def test_nobody_to_take_a_figure_from_is_not_a_median_not_reached(self, result):
+        nobody = replace(median_row(result, Estimate(np.nan, np.nan, np.nan), None), inside=None)
+        assert "not reached" not in story.reported_text(told_with(result, replace(nobody, simulated_size=0)))
+        assert "not reached" in story.reported_text(told_with(result, replace(nobody, simulated_size=9)))
+
+    def test_counts_agree_with_their_nouns(self, result, monkeypatch):
+        monkeypatch.setattr(running, "simulate", MadeUp())
+        assert "1 virtual patient per arm," in story.text(sim.run("fry2018-cd22", patients=1))
+        inside = median_row(result, Estimate(183.0, 100.0, 300.0), Predictive(100.0, 300.0, 0.9, True))
+        assert story.partings(told_with(result, inside))[0] == (
+            "Nowhere beyond the chance of so few patients: the one figure that can be judged lies inside. A trial of 11 "
+            "patients allows much, so this is weak support."
+        )
+        several = story.partings(told_with(result, inside, replace(inside, size=6)))
+        assert (
+            "all 2 figures that can be judged lie inside. Trials of 6 to 11 patients allow much" in several[0]
+        )
+
+    @pytest.mark.parametrize("kernel", ["ode", ODE(rtol=1e-5), {"name": "ode", "options": {"rtol": 1e-5}}])
+    def test_names_the_kernel_that_computed_it(self, result, kernel):
+        assert "(ode, seed 1)" in story.text(replace(result, kernel=kernel))
 
     def test_notebook_view_escapes_what_a_file_says(self, result):
         scenario = result.scenario.with_({"title": "<script>alert(1)</script>"})
