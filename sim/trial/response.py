@@ -38,7 +38,7 @@ class Judged:
     best : ndarray of str
         ``mrd-negative``, ``cr`` or ``none``, up to the last day of response.
     relapse_day, relapse_low : ndarray
-        Day of detection, and of the last examination before it that found remission.
+        Day of detection, and of the last examination before it: the relapse began between the two.
     phenotype : ndarray of str
         One of `PHENOTYPES`, empty without a relapse.
     car_t_persisting : ndarray
@@ -104,7 +104,7 @@ def judge(seen: Observations, criteria: Criteria) -> Judged:
 
     A response is remission at the first restaging, or remission first seen later, up to ``best_by``, that further
     examinations find unbroken until at least ``hold`` days on. What is first seen after a re-infusion counts only with
-    ``response_after_reinfusion``.
+    ``response_after_reinfusion``. Where the arm gives a product, one who never had it has no response, and no relapse.
     """
     diseased = (seen.baseline_blasts >= criteria.remission_blasts) | (
         seen.baseline_extramedullary >= criteria.extramedullary_cells
@@ -113,7 +113,7 @@ def judge(seen: Observations, criteria: Criteria) -> Judged:
     restaged = _first_true(_restaging(seen, criteria))
     at_restaging = _pick(remission, restaged, fill=False)
     confirmed = _first_true(_confirmed(seen, criteria, remission))
-    response = np.where(at_restaging, restaged, confirmed)
+    response = np.where(_treated(seen), np.where(at_restaging, restaged, confirmed), -1)
     cr = response >= 0
     cr_day = _pick(seen.day, response, fill=np.nan)
     best, best_day = _best(seen, criteria, remission, cr_day)
@@ -146,6 +146,11 @@ def judge(seen: Observations, criteria: Criteria) -> Judged:
         b_cell_recovery_day=recovery,
         last_day=_latest(seen.day, seen.observed),
     )
+
+
+def _treated(seen: Observations) -> Bools:
+    """Return who had what his arm gives; in one that gives nothing, everybody."""
+    return seen.infused if seen.treated else np.ones_like(seen.infused)
 
 
 def _remission(seen: Observations, criteria: Criteria, diseased: Bools) -> Bools:

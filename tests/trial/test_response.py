@@ -78,6 +78,18 @@ class TestResponse:
         assert np.isnan(found["mrd_negative"]).all()
         assert found["cr"][1] == 1
 
+    def test_of_those_never_infused_is_none_whatever_the_marrow_shows(self) -> None:
+        # Bridging brought a remission, and it was lost again; the product was never given.
+        row = relapsing(100, events={"infusion_cd19_0": NAN})
+        found = judged(row)
+        assert value(found, "cr") == 0
+        assert value(found, "best_response") == "none"
+        assert value(found, "relapse_phenotype") == ""
+        for name in ("cr_day", "best_response_day", "relapse_day", "relapse_low_day", "cd22_ratio"):
+            assert np.isnan(value(found, name)), name
+        treated_as_planned = judged(row, observed={"treated": False})
+        assert value(treated_as_planned, "relapse_day") == 180
+
     def test_best_level_and_its_day(self) -> None:
         found = judged(
             patient(blasts=((START, 0.6), (10, 0.01), (50, 1e-9))),
