@@ -150,8 +150,8 @@ def add_signals(net: Network, design: Design) -> None:
     """Add, for each product, the recognised targets R, the stimulation S and the signal.
 
     ``sig_k = S_k / (K_S + R_k + c sum_m o_km E_m)``: a large burden of dim cells does not signal like a small one of bright cells. o_km
-    is the share of the stimulation of k that m competes for, ``sum_j min(psi_kj, psi_mj) L_j / S_k``: 1 for twins, 0 without a shared
-    target.
+    is the share of the stimulation of k that m competes for, ``sum_j min(psi_kj, psi_mj) L_j / S_k``: 1 for twins. Products without an
+    antigen in common leave each other the whole of a cell that carries both antigens: 0.
     """
     for product in design.products:
         name = product.name

@@ -32,7 +32,7 @@ def declare_host(net: Network) -> None:
             2.4e10,
             "cells/kg",
             "",
-            "blasts of marrow, blood, spleen at which crowding stops all",
+            "blasts of marrow, blood, spleen at which crowding kills as many as divide",
         ),
         ("marrow_recovery_time", 14.0, "day", "", "recovery of a hypocellular marrow"),
         ("b_cells_healthy", 5e10, "cells/70 kg", "", "B cells of a healthy host"),
@@ -80,7 +80,9 @@ def define_sizes(net: Network, design: Design) -> None:
     net.define("size", "weight/70")
     net.define("marrow_capacity", "marrow_cells_per_kg*weight", "nucleated marrow cells of a healthy host")
     net.define(
-        "leukaemia_capacity", "leukaemia_cells_per_kg*weight", "leukaemia cells that halt division (K_L)"
+        "leukaemia_capacity",
+        "leukaemia_cells_per_kg*weight",
+        "leukaemia cells at which crowding kills as many as divide (K_L)",
     )
     net.define("host_healthy_cells", "host_lymphocytes_healthy*size")
     net.define("b_cells_healthy_cells", "b_cells_healthy*size")
