@@ -1,8 +1,9 @@
 """Kernel `ode`: the mean field of a network by Rodas4, with events located on its dense output.
 
 Each row starts at t_save[0], steps under error control, stops exactly at timed events, and locates a trigger by bisection of its
-condition on the dense output. Extinction is not a matter of the ODE: only denormal values are flushed to zero. On failure the
-row keeps what was saved before; the rest is NaN and the status says why.
+condition on the dense output. Extinction is not a matter of the ODE: only denormal values are flushed to zero. A count that falls
+below zero by more than its tolerance, however short the step, has a rate that does not vanish with it, and ends the row. On failure the row
+keeps what was saved before; the rest is NaN and the status says why.
 """
 
 import math
@@ -32,6 +33,17 @@ from sim.kernels.status import (
     STEP_TOO_SMALL,
 )
 from sim.kernels.structure import FUNCTION_TYPES, STRUCTURE_TYPE
+
+
+@jit
+def below_zero(structure, work, relative, absolute):
+    """Tell whether the step took a count below zero by more than its tolerance."""
+    for s in range(structure.n_species):
+        x = work.x_new[s]
+        if x < 0.0 and structure.is_count[s] == 1:
+            if -x > absolute[s] + relative * max(abs(work.x[s]), -x):
+                return True
+    return False
 
 
 @jit
@@ -101,6 +113,7 @@ def solve_row(
             work.jacobian,
             work.partial_time,
         )
+        falls = False
         while True:
             if steps >= max_steps:
                 return MAX_STEPS
@@ -109,14 +122,17 @@ def solve_row(
             whole = t + 1.0001 * h >= target
             used = target - t if whole else h
             if used <= 4e-16 * abs(t) or used <= 1e-300:
-                return STEP_TOO_SMALL
+                return NEGATIVE_PROPENSITY if falls else STEP_TOO_SMALL
             step(t, used, structure, slopes, factorise, solve, work)
             statistics[3] += 5
             error = scaled_error(structure, work, relative, absolute, watched)
-            if error <= 1.0 and all_finite(work.x_new, n):
+            accurate = error <= 1.0 and all_finite(work.x_new, n)
+            falls = accurate and below_zero(structure, work, relative, absolute)
+            if accurate and not falls:
                 break
             statistics[1] += 1
-            h = used * min(growth(error), 0.9)
+            # A rate that vanishes with its count, however steeply, is resolved by shorter steps; another one by none.
+            h = 0.5 * used if falls else used * min(growth(error), 0.9)
         statistics[0] += 1
         theta = crossing(t, used, 1.0, structure, conditions, work, held) if triggers else 2.0
         t_new = target if whole else t + used

@@ -2,10 +2,10 @@
 
 Rates come from the compiled hazards of the network; waiting times are exponential, the reaction is found by a linear search. Timed
 events fall at their time exactly, since waiting is without memory; triggers are looked at after each reaction. Counts are whole
-float64 numbers, exact below 2^53.
+float64 numbers, exact below 2^53; a row ends where one is larger, since it would miss events without a trace.
 
 Reference: Gillespie, J. Phys. Chem. 81 (1977) 2340, doi:10.1021/j100540a008. On failure (a negative rate, a rate that is not
-finite, the event budget) the row keeps what was saved; the rest is NaN.
+finite, a count of 2^53, the event budget) the row keeps what was saved; the rest is NaN.
 """
 
 import math
@@ -19,10 +19,11 @@ from sim.kernels.course import ROUNDING, all_finite, any_nan, hold
 from sim.kernels.random import STATE_WORDS, seed_stream, uniform
 from sim.kernels.rosenbrock import allocate
 from sim.kernels.samplers import exponential
-from sim.kernels.status import EVENT_BUDGET, NEGATIVE_PROPENSITY, NON_FINITE, OK
+from sim.kernels.status import CAPACITY, EVENT_BUDGET, NEGATIVE_PROPENSITY, NON_FINITE, OK
 from sim.kernels.structure import (
     CHANGE_BEGIN,
     CHANGE_END,
+    COUNTS_BELOW,
     FACTOR,
     FUNCTION_TYPES,
     HAZARD,
@@ -47,6 +48,15 @@ def propensities(t, x, structure, hazards, work, rate):
 
 
 @jit
+def is_countable(x, n):
+    """Tell whether every count is below 2^53."""
+    for s in range(n):
+        if x[s] >= COUNTS_BELOW:
+            return False
+    return True
+
+
+@jit
 def simulate_row(
     static, hazards, observe, event_times, conditions, effects, structure,
     t_save, x0, max_events, work, rate, stream, out, fired, statistics,
@@ -64,7 +74,10 @@ def simulate_row(
     if not all_finite(x, n) or any_nan(work.p):
         return NON_FINITE
     for s in range(n):
-        x[s] = np.floor(x[s] + 0.5)
+        whole = np.floor(x[s])  # the sum of a large whole number and a half is rounded itself
+        x[s] = whole if x[s] - whole < 0.5 else whole + 1.0
+    if not is_countable(x, n):
+        return CAPACITY
     t, t_end, saves, saved = t_save[0], t_save[-1], t_save.shape[0], 0
     outcome = events.start(t, x, structure, event_times, conditions, work, fired)
     if outcome != OK:
@@ -83,6 +96,8 @@ def simulate_row(
                 return OK
             if outcome != OK:
                 return outcome
+            if number > 0 and not is_countable(x, n):
+                return CAPACITY
             look = False
         while saved < saves and t_save[saved] <= t:
             observe(t_save[saved], x, work.p, work.a, out[saved])
@@ -127,6 +142,8 @@ def simulate_row(
             x[s] += structure.change_amount[k]
             if x[s] < 0.0:
                 return NEGATIVE_PROPENSITY
+            if x[s] >= COUNTS_BELOW:
+                return CAPACITY
 
 
 _SIGNATURE = types.void(

@@ -14,6 +14,9 @@ from numba import types
 IntegerArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
+COUNTS_BELOW = 2.0**53
+"""From here on a float64 cannot tell one cell more from none."""
+
 # columns of Structure.reaction
 HAZARD, FACTOR, CHANGES_COUNT, CHANGE_BEGIN, CHANGE_END = range(5)
 # columns of Structure.assembly and .time_terms: where (slot or row), which value of [hazards, derivatives], factor, reaction

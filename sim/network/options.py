@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.errors import InputError
+from sim.kernels.structure import COUNTS_BELOW
 from sim.network.arguments import read_number, read_whole, shown
 from sim.network.checks import suggestion
 
@@ -19,8 +20,6 @@ RTOL = (1e-13, 0.5)
 """Range of a relative tolerance: below it steps drown in rounding, above it the method controls nothing."""
 ATOL = 1e-6
 """Absolute tolerance of the species that a mapping does not name."""
-LARGEST_COUNT = 2.0**53
-"""Beyond this a float64 cannot tell one cell more from none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +89,7 @@ class Hybrid:
 
     def __post_init__(self) -> None:
         _check_steps(self)
-        read_number(self.threshold, "Hybrid(threshold=)", "a number from 0 to 2**53", 0.0, LARGEST_COUNT)
+        read_number(self.threshold, "Hybrid(threshold=)", "a number from 0 to 2**53", 0.0, COUNTS_BELOW)
         place = "Hybrid(tolerance=)"
         read_number(self.tolerance, place, "a finite number above 0", 0.0, 1e300, open_low=True)
 
@@ -98,6 +97,8 @@ class Hybrid:
 @dataclass(frozen=True, kw_only=True)
 class SSA:
     """Exact events, by the direct method.
+
+    A row in which a count starts at 2**53 or reaches it ends with the status ``capacity``: single cells would be lost to rounding.
 
     Parameters
     ----------

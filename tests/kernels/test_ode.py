@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
+from sim.errors import NumericalWarning
 from sim.models.design import Design, ProductDesign
 from sim.models.leukaemia import build
 from sim.network.network import Network
@@ -80,6 +81,76 @@ def test_saves_do_not_change_the_course() -> None:
     net.parameter("sin_free", 0.3)
     few, many = simulate(net, [0, 10]), simulate(net, np.linspace(0, 10, 1001))
     assert few["X"][0, -1] == many["X"][0, -1]
+
+
+def loss(rate: str, x: float, kind: str = "count") -> Network:
+    net = Network("loss")
+    net.species("X", x, kind=kind)
+    net.species("Y", 0)
+    net.parameter("k", 1.0)
+    net.reaction("loss", "X -> Y", rate)
+    return net
+
+
+@pytest.mark.parametrize("x", [5.0, 1e4, 1e10])
+@pytest.mark.parametrize("rtol", [1e-3, 1e-6, 1e-10])
+def test_a_loss_that_does_not_vanish_with_its_count_ends_the_row_where_none_is_left(
+    x: float, rtol: float
+) -> None:
+    """Gone after five days whatever is lost a day; the saves until then are the exact straight line, those after it are NaN."""
+    t = np.linspace(0, 10, 41)
+    net = loss("k", x)
+    with pytest.warns(NumericalWarning, match="2 of 3 rows.*took a count below zero"):
+        out = simulate(net, t, ODE(rtol=rtol), parameters={"k": [x / 5, x / 20, x / 5]})
+    assert out.status_names.tolist() == ["negative_propensity", "ok", "negative_propensity"]
+    np.testing.assert_allclose(out["X"][0, t <= 5], x * (1 - t[t <= 5] / 5), rtol=1e-9, atol=1e-5 * x)
+    assert np.isnan(out.values[0, t > 5]).all()
+    np.testing.assert_allclose(out["X"][1], x * (1 - t / 20), rtol=1e-9)
+    assert out.statistics["steps"][0] + out.statistics["rejections"][0] < 3000
+
+
+def test_a_concentration_may_be_taken_below_zero() -> None:
+    out = simulate(loss("k", 5.0, "concentration"), [0, 10])
+    assert out["X"][0, -1] == pytest.approx(-5)
+
+
+def test_an_event_that_comes_before_zero_saves_the_row() -> None:
+    net = loss("k", 5.0)
+    net.event("refill", when="X < 0.5", set={"X": 5})
+    out = simulate(net, [0, 4.6, 100])
+    assert out["X"][0].tolist() == pytest.approx([5, 4.9, 5 - 100 % 4.5], rel=1e-4)
+
+
+@pytest.mark.parametrize(("K", "atol"), [(1.0, 1e-2), (1e-3, 1e-4), (1e-3, 1e-3), (1e-4, 1e-4), (1e-6, 1e-7)])
+def test_a_loss_that_saturates_however_steeply_is_followed_to_nothing(K: float, atol: float) -> None:
+    """10 X/(K + X), whose solution is X + K log X = start - 10 t: where K is the tolerance, long steps land below zero, beyond the
+    pole at -K, and shorter ones do not."""
+    t = np.array([0, 0.25, 0.45, 3])
+    out = simulate(loss(f"10*X/({K} + X)", 5.0), t, ODE(atol=atol))
+    assert out.ok.all()
+    x = out["X"][0]
+    np.testing.assert_allclose((x + K * np.log(np.abs(x) / 5))[:-1], 5 - 10 * t[:-1], atol=2e-3)
+    assert abs(x[-1]) < atol
+
+
+@pytest.mark.parametrize("rtol", [1e-2, 1e-3, 1e-6, 1e-9])
+def test_a_stiff_decay_to_nothing_is_no_failure(rtol: float) -> None:
+    """The control: 25 rates over twelve decades, down to where numbers end; an undershoot stays within the tolerance."""
+    net = loss("k*X", 1e10)
+    net.reaction("loss of Y", "Y -> 0", "3*k*Y")
+    k = np.logspace(-3, 9, 25)
+    out = simulate(net, [0, *np.geomspace(1e-6, 1e6, 61)], ODE(rtol=rtol), parameters={"k": k})
+    assert out.ok.all()
+    assert np.all(np.abs(out["X"][:, -1]) < 1e-9)
+    assert out.values.min() < 0, "some rows do pass below zero"
+    assert out.values.min() > -1e-6 - rtol * 1e10
+
+
+def test_a_decay_is_followed_to_the_smallest_numbers_and_then_is_zero() -> None:
+    out = simulate(loss("k*X", 5.0), [0, 400, 690, 1000], ODE(max_step=1.0))
+    assert out.ok.all()
+    assert np.log(out["X"][0, 1]) == pytest.approx(np.log(5) - 400, rel=2e-3)
+    assert out["X"][0, 2:].tolist() == [0, 0]
 
 
 def test_the_leukaemia_model_agrees_with_scipy() -> None:

@@ -211,6 +211,25 @@ def test_counts_are_whole_and_exact_up_to_2_to_the_53rd() -> None:
     np.testing.assert_array_equal(out["X"][:, 1] - start, out.statistics["events"])
 
 
+def test_a_count_of_2_to_the_53rd_ends_the_row_however_it_comes() -> None:
+    """At the start, by a reaction or by a dose; one cell less is counted still."""
+    net = one_species(0, arrival=("0 -> X", "rate"))
+    net.parameter("rate", 0.0)
+    net.parameter("dose", 0.0)
+    net.event("infusion", at=5, add={"X": "dose"})
+    full = 2.0**53
+    start = [full - 1, full, 1e300, full - 1, full - 100, full - 100, 0]
+    rate = [0.0, 0, 0, 30, 0, 0, 1]
+    dose = [0.0, 0, 0, 0, 99, 100, 0]
+    with pytest.warns(NumericalWarning, match=r"4 of 7 rows.*capacity.*2\*\*53"):
+        out = simulate(net, [0, 1, 10], "ssa", parameters={"rate": rate, "dose": dose}, initial={"X": start})
+    assert np.flatnonzero(out.status_names == "capacity").tolist() == [1, 2, 3, 5]
+    kept = np.isfinite(out["X"]).sum(axis=1)
+    assert kept.tolist() == [3, 0, 0, 1, 3, 2, 3]
+    assert (out["X"][0] == full - 1).all()
+    assert out["X"][4, -1] == full - 1
+
+
 def test_nothing_happens_where_no_reaction_can() -> None:
     net = one_species(0, division=("X -> 2 X", "X"), death=("X -> 0", "X"))
     out = simulate(net, [0, 1, 1e6], "ssa", seed=1)

@@ -128,6 +128,10 @@ CASES = {
         ALL,
         3,
     ),
+    "more losses than there are": Case(
+        "negative_propensity", lambda: switched("30*S", change="X -> 0"), ALL, None
+    ),
+    "more than can be counted": Case("capacity", at_day_five(add={"X": "bad*2**53"}), {"ssa": SSA()}, 2),
     "division by zero": Case("non_finite", lambda: switched("0.1*X/(1 - S)"), ALL, 3),
     "logarithm of what is negative": Case("non_finite", lambda: switched("0.1*X*log(2.7 - 3.7*S)"), ALL, 3),
     "overflow": Case("non_finite", lambda: switched("0.1*X*exp(1000*S)"), ALL, 3),
@@ -240,7 +244,7 @@ def test_many_failures_in_many_chunks_are_one_warning_that_names_the_first(kerne
     np.testing.assert_array_equal(out.ok, np.repeat(bad == 0, 2))
 
 
-@pytest.mark.parametrize("kernel", ["ssa", "hybrid"])
+@pytest.mark.parametrize("kernel", ALL)
 def test_a_count_is_never_taken_below_zero(kernel: str) -> None:
     """A rate that does not vanish with its reactant: 5 cells die, the sixth death is the network's fault."""
     net = base(5)
