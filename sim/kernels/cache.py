@@ -3,8 +3,8 @@
 Numba's own cache notices an edit in the file of a function, but not in the files that the function calls; it then returns
 the old machine code and with it the old answers. So compiled code lives in ``<user cache>/cartsim/<digest>``, where the digest
 covers every kernel source, the versions that take part in compiling, and the processor. A damaged entry fails its checksum and
-is compiled again; a folder that cannot be written (read-only or missing home), or sources edited while the process runs, mean
-compiling in memory.
+is compiled again, and what a folder that cannot be written (a read-only image or file system) holds is loaded all the same; without
+a folder (missing home), or with sources edited while the process runs, code is compiled in memory.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
 import threading
 import types
 from collections.abc import Callable
@@ -32,9 +33,6 @@ from numba.core import caching
 CHECKSUM_BYTES = hashlib.sha256().digest_size
 ENVIRONMENT_VARIABLE = "CARTSIM_CACHE"
 WRITABLE_BY_OTHERS = 0o022
-
-_SETTING = threading.Lock()
-"""Held while numba's own setting is changed, so that two threads cannot restore each other's."""
 
 
 def _stamps() -> tuple[tuple[str, int, int], ...]:
@@ -79,13 +77,14 @@ def sources_changed() -> bool:
 
 @lru_cache(maxsize=1)
 def folder() -> Path | None:
-    """Return the private folder of compiled code, made if absent; None where none can be written.
+    """Return the private folder of compiled code, made if absent; None where there is none to read or to write.
 
     Returns
     -------
     Path or None
-        ``$CARTSIM_CACHE/<digest>`` or ``<user cache>/cartsim/<digest>``, mode 0700. One that others could write to is
-        emptied first: what they may have left there would be run.
+        ``$CARTSIM_CACHE/<digest>`` or ``<user cache>/cartsim/<digest>``, mode 0700 where it can be set. One that others could
+        write to is emptied first: what they may have left there would be run. One that cannot be written is returned when it
+        holds code, and is then only read.
     """
     chosen = os.environ.get(ENVIRONMENT_VARIABLE)
     try:
@@ -95,17 +94,30 @@ def folder() -> Path | None:
         status = path.stat()
         if hasattr(os, "getuid") and status.st_uid != os.getuid():
             return None  # somebody else's folder could hand us somebody else's machine code
-        path.chmod(0o700)
+        with contextlib.suppress(OSError):  # a read-only file system
+            path.chmod(0o700)
         if os.name == "posix" and status.st_mode & WRITABLE_BY_OTHERS:
             if path.stat().st_mode & WRITABLE_BY_OTHERS:
-                return None  # a file system that knows no permissions
+                return None  # a file system that knows no permissions, or a read-only one
             _empty(path)
-        probe = path / f".probe-{os.getpid()}"
-        probe.write_bytes(b"")
-        probe.unlink()
+        return path if can_be_written(path) or _holds_code(path) else None
     except (OSError, RuntimeError):
         return None
-    return path
+
+
+@lru_cache(maxsize=8)
+def can_be_written(path: Path) -> bool:
+    """Tell whether a file can be made in a folder, by making one; asked of the system once in a process."""
+    try:
+        tempfile.TemporaryFile(dir=path, prefix=".probe-").close()
+    except OSError:
+        return False
+    return True
+
+
+def _holds_code(path: Path) -> bool:
+    """Tell whether a folder holds the index of a compiled function."""
+    return any(path.rglob("*.nbi"))
 
 
 def _empty(path: Path) -> None:
@@ -119,7 +131,66 @@ def _empty(path: Path) -> None:
 def is_cold() -> bool:
     """Tell whether this digest has never compiled anything (the first run waits for the compiler)."""
     path = folder()
-    return path is None or not any(path.rglob("*.nbi"))
+    return path is None or not _holds_code(path)
+
+
+@lru_cache(maxsize=256)
+def _hash(path: str, _time: int, _size: int) -> str:
+    """Return the hash of a source file; time and size are there so that an edited file is read again."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+class OwnLocator:
+    """Where numba keeps the code of one function: in our folder, which need not be writable, and nowhere else.
+
+    Numba's own locators give up a folder that they cannot write, and turn to ``__pycache__`` beside the sources or to a folder of
+    numba's; there its stamps alone would tell old code from new.
+    """
+
+    def __init__(self, function: Callable[..., Any], file: str, root: Path) -> None:
+        self._py_file = file  # numba names it in a warning
+        self._line = function.__code__.co_firstlineno
+        self._root = root
+        parent = Path(file).resolve().parent
+        # Code depends on the place of its source: each copy of the package has a part of the folder.
+        self._path = root / f"{parent.name}_{hashlib.sha256(str(parent).encode()).hexdigest()[:16]}"
+
+    @classmethod
+    def from_function(cls, function: Callable[..., Any], file: str) -> OwnLocator | None:
+        """Return the place of a function's code, None without a folder or with something else in the way."""
+        root = folder()
+        if root is None or not Path(file).exists():
+            return None
+        place = cls(function, file, root)
+        try:
+            place.ensure_cache_path()
+        except OSError:
+            return None
+        return place
+
+    def ensure_cache_path(self) -> None:
+        """Make the folder of the function's file where that is possible."""
+        if can_be_written(self._root):
+            self._path.mkdir(mode=0o700, exist_ok=True)
+
+    def get_cache_path(self) -> str:
+        """Return the folder of the function's file."""
+        return str(self._path)
+
+    def get_source_stamp(self) -> str:
+        """Return what changes with the function's file: a hash, so that a copy of the folder is as good as the folder."""
+        status = Path(self._py_file).stat()
+        return _hash(self._py_file, status.st_mtime_ns, status.st_size)
+
+    def get_disambiguator(self) -> str:
+        """Return what tells functions of one name in one file apart."""
+        return str(self._line)
+
+
+class OwnImplementation(caching.CompileResultCacheImpl):
+    """What numba does with a compiled function, at our place."""
+
+    _locator_classes = (OwnLocator,)
 
 
 class SealedFile(caching.IndexDataCacheFile):
@@ -189,6 +260,7 @@ class SealedFile(caching.IndexDataCacheFile):
 class SealedCache(caching.FunctionCache):
     """Numba's cache of one function, on sealed files; trouble with a file means compiling, never a crash."""
 
+    _impl_class = OwnImplementation
     _cache_file: Any
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -206,7 +278,9 @@ class SealedCache(caching.FunctionCache):
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep the compiled code of a signature."""
+        """Keep the compiled code of a signature, where the folder can be written."""
+        if not can_be_written(Path(self._cache_path).parent):
+            return
         # A full or vanished disk, or an index that cannot be read, costs the next process a compilation, nothing else.
         with contextlib.suppress(Exception):
             super().save_overload(sig, data)
@@ -230,16 +304,11 @@ def attach(dispatcher: Any, function: Callable[..., Any]) -> None:
     path = folder()
     if path is None or not Path(function.__code__.co_filename).exists() or sources_changed():
         return
-    with _SETTING:
-        before = numba.config.CACHE_DIR
-        numba.config.CACHE_DIR = str(path)
-        try:
-            sealed = SealedCache(function)
-        except (OSError, RuntimeError):
-            return
-        finally:
-            numba.config.CACHE_DIR = before
-    # Numba turns to other places where it cannot write to ours; there its stamps alone would tell old code from new.
+    try:
+        sealed = SealedCache(function)
+    except (OSError, RuntimeError):
+        return
+    # NUMBA_CACHE_LOCATOR_CLASSES may have sent numba elsewhere.
     if Path(sealed.cache_path).is_relative_to(path):
         dispatcher._cache = sealed  # noqa: SLF001 - numba has no public place for a cache of one's own
 
@@ -248,7 +317,7 @@ def load_generated(source: str) -> types.ModuleType:
     """Return the module of a generated source text, kept beside the compiled code.
 
     The text that is run is the one given, never what lies on disk; the file only gives numba a stamp and a reader something to
-    open. It is written when it is absent or differs.
+    open. It is written when it is absent or differs, and the folder can be written.
 
     Parameters
     ----------

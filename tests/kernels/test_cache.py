@@ -13,9 +13,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numba
 import pytest
@@ -103,8 +102,10 @@ def settings(place: Path, **more: str) -> dict[str, str]:
     return kept | told | more
 
 
-def start(body: str, environment: dict[str, str], place: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-W", "error", "-c", SCRIPT.replace("{body}", body)]
+def start(
+    body: str, environment: dict[str, str], place: Path, within: Sequence[str] = ()
+) -> subprocess.Popen[str]:
+    command = [*within, sys.executable, "-W", "error", "-c", SCRIPT.replace("{body}", body)]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment, cwd=place)
 
@@ -422,19 +423,100 @@ def test_without_a_home_code_is_compiled_in_memory(package: Path, tmp_path: Path
 
 
 READ_ONLY = """
-import pathlib
-written = pathlib.Path.write_bytes
-def refuse(self, data):
-    raise OSError(30, "Read-only file system", str(self))
-pathlib.Path.write_bytes = refuse
+import os
+import sys
+
+def refuse(event, given):
+    wanted = event == "open" and isinstance(given[2], int) and given[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+    if wanted or event in ("os.mkdir", "os.chmod", "os.remove", "os.rename", "os.rmdir", "os.symlink"):
+        if isinstance(given[0], (str, os.PathLike)) and os.fspath(given[0]).startswith(os.environ["CARTSIM_CACHE"]):
+            raise OSError(30, "Read-only file system", given[0])
+
+sys.addaudithook(refuse)
 """
+"""Python tells of each change of a file before it is made; root, who may write everywhere, is refused too."""
 
 
-def test_on_a_read_only_file_system_code_is_compiled_in_memory(package: Path, filled: Path) -> None:
-    before = sorted(filled.rglob("*"))
+def state(folder: Path) -> dict[Path, tuple[int, int]]:
+    return {path: (path.lstat().st_mode, path.lstat().st_mtime_ns) for path in folder.rglob("*")}
+
+
+def test_what_lies_on_a_read_only_file_system_is_loaded(package: Path, filled: Path) -> None:
+    (folder,) = filled.iterdir()
+    folder.chmod(0o755)
+    before = state(filled)
     told = run(READ_ONLY + CALL + NETWORK, package)
+    assert (told.answer, told.compiled, told.folder) == (RIGHT, [], str(folder))
+    assert state(filled) == before
+
+
+def test_what_is_damaged_or_missing_on_a_read_only_file_system_is_compiled_in_memory(
+    package: Path, filled: Path
+) -> None:
+    (index,), (code, *_) = files(filled, "outer.outer-*.nbi"), files(filled, "outer.second-*.nbc")
+    index.write_bytes(flipped(index.read_bytes()))
+    code.unlink()
+    before = state(filled)
+    told = run(READ_ONLY + CALL + NETWORK, package)
+    assert (told.answer, sorted(told.compiled)) == (RIGHT, ["outer", "second"])
+    for path in files(filled, "generated_*.py"):
+        path.unlink()
+    before = state(filled)
+    told = run(READ_ONLY + CALL + NETWORK, package)
+    assert told.answer == RIGHT
+    assert {"outer", "second", "hazards"} <= set(told.compiled)
+    assert state(filled) == before
+
+
+@pytest.mark.parametrize("parts", ["cache", "elsewhere/cache"])
+def test_without_code_on_a_read_only_file_system_code_is_compiled_in_memory(
+    package: Path, tmp_path: Path, parts: str
+) -> None:
+    root = tmp_path / parts
+    told = run(READ_ONLY + CALL + NETWORK, package, CARTSIM_CACHE=str(root))
+    assert (told.answer, told.folder, root.exists()) == (RIGHT, "None", False)
+    (root / told.digest).mkdir(parents=True)
+    told = run(READ_ONLY + CALL + NETWORK, package, CARTSIM_CACHE=str(root))
     assert (told.answer, told.folder) == (RIGHT, "None")
-    assert sorted(filled.rglob("*")) == before
+    assert "outer" in told.compiled
+
+
+@posix
+def test_code_that_others_could_write_is_not_loaded_where_it_cannot_be_removed(
+    package: Path, filled: Path
+) -> None:
+    (folder,) = filled.iterdir()
+    folder.chmod(0o777)
+    told = run(READ_ONLY + CALL, package)
+    assert (told.answer, told.folder) == (RIGHT[:2], "None")
+    assert "outer" in told.compiled
+
+
+def has_private_mounts() -> bool:
+    command = ["unshare", "--map-root-user", "--mount", "true"]
+    return (
+        bool(shutil.which("unshare"))
+        and subprocess.run(command, capture_output=True, check=False).returncode == 0
+    )
+
+
+@pytest.mark.skipif(not has_private_mounts(), reason="needs Linux, and the right to mount")
+def test_a_folder_that_is_mounted_read_only_is_loaded(package: Path, filled: Path) -> None:
+    body = "from pathlib import Path\n" + CALL + NETWORK + TRY_TO_WRITE
+    script = 'mount --bind -o ro "$CARTSIM_CACHE" "$CARTSIM_CACHE" && exec "$0" "$@"'
+    command = ["unshare", "--map-root-user", "--mount", "sh", "-c", script]
+    told = finish(start(body, settings(package), package, command))
+    assert (told.answer, told.compiled) == ([*RIGHT, 0.0], [])
+
+
+TRY_TO_WRITE = """
+import os
+try:
+    Path(os.environ["CARTSIM_CACHE"], "probe").write_text("")
+    answer.append(1.0)
+except OSError:
+    answer.append(0.0)
+"""
 
 
 @posix
@@ -514,19 +596,12 @@ def test_a_new_folder_is_private_and_cold_until_something_is_compiled(own_folder
     assert not cache.is_cold()
 
 
-def test_the_setting_of_numba_is_restored_also_when_attaching_fails(
-    own_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(numba.config, "CACHE_DIR", "as it was")
-
-    def fail(function: Any) -> None:
-        assert str(cache.folder()) == numba.config.CACHE_DIR
-        raise RuntimeError("no locator")
-
-    monkeypatch.setattr(cache, "SealedCache", fail)
-    dispatcher = object()
-    cache.attach(dispatcher, copy_package)
-    assert numba.config.CACHE_DIR == "as it was"
+def test_a_setting_of_numba_does_not_send_code_elsewhere(package: Path, filled: Path) -> None:
+    before = state(filled)
+    told = run(CALL, package, NUMBA_CACHE_LOCATOR_CLASSES="InTreeCacheLocator")
+    assert told.answer == RIGHT[:2]
+    assert not list(package.rglob("sim/**/*.nb?"))
+    assert state(filled) == before
 
 
 def test_a_full_disk_costs_a_compilation_and_nothing_else(
