@@ -206,9 +206,17 @@ class Result:
         return plots.incidence(curves, until=self.scenario.engine.horizon)
 
     def kinetics(self) -> list[Axes]:
-        """Draw CAR T cells in blood and blasts in marrow over time: median, 50 and 90 % bands, infusions marked."""
+        """Draw CAR T cells in blood and blasts in marrow over time: median, 50 and 90 % bands, infusions marked.
+
+        Raises
+        ------
+        InputError
+            Where no course was computed even on its first day.
+        """
         from sim import plots
 
+        if not len(self.courses["arm"]):
+            raise InputError("kinetics: no course was computed; nothing to draw; look at failures.csv")
         names = self.courses["arm"].tolist()
         labelled = {**self.courses, "arm": np.array([self.labels[arm] for arm in names], dtype=np.str_)}
         marks = {

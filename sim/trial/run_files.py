@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import sim
 from sim.errors import InputError, StorageError
 from sim.trial.outcomes import COLUMNS, TRUTHS, WORDS, Outcomes
 from sim.trial.quantiles import PROBABILITIES
@@ -125,17 +126,36 @@ def read_run(path: Path) -> Result:
             f"{path}: the run was not completed; only a whole run can be read; run the same command again"
         )
     seed, kernel = provenance.get("seed"), provenance.get("kernel")
-    if not isinstance(seed, int) or not isinstance(kernel, str | dict) or read_digest(path) is None:
+    named = isinstance(kernel, str) or (isinstance(kernel, dict) and {"name", "options"} <= set(kernel))
+    if not isinstance(seed, int) or not named or read_digest(path) is None:
         raise _damaged(path / PROVENANCE, "lacks seed, kernel or hash")
-    scenario = Scenario.parse(_read_json(path / SCENARIO, path), str(path / SCENARIO))
+    scenario = _read_scenario(path, provenance)
     endpoints = read_parquet(path / ENDPOINTS, TRUTHS)
     _check_columns(path / ENDPOINTS, endpoints, COLUMNS, WORDS)
     rows, patients = len(endpoints["patient"]), scenario.patients.size * len(scenario.arms)
     if rows == 0 or rows % patients:
         raise _damaged(path / ENDPOINTS, f"has {rows} rows for {patients} patients")
+    _check_arms(path / ENDPOINTS, endpoints, scenario, every=True)
+    keys = zip(*(endpoints[name].tolist() for name in ("arm", "patient", "replicate")), strict=True)
+    if len(set(keys)) < rows:
+        raise _damaged(path / ENDPOINTS, "has a patient twice in one arm and replicate")
     courses = read_parquet(path / KINETICS)
     _check_columns(path / KINETICS, courses, _COURSE_COLUMNS, frozenset(("arm", "quantity")))
+    _check_arms(path / KINETICS, courses, scenario, every=False)
     return Result(scenario, seed, kernel, Outcomes(endpoints), courses, provenance, path)
+
+
+def _read_scenario(path: Path, provenance: Mapping[str, Any]) -> Scenario:
+    """Read the scenario of a run, and refuse one whose numbers were changed since."""
+    if not (path / SCENARIO).exists():
+        raise _damaged(path / SCENARIO, "is missing")
+    scenario = Scenario.parse(_read_json(path / SCENARIO, path), str(path / SCENARIO))
+    versions = provenance.get("versions")
+    # Another version may have other defaults for what a scenario leaves out, and with them another hash.
+    comparable = isinstance(versions, dict) and versions.get("cartsim") == sim.__version__
+    if comparable and provenance.get("scenario_hash") != scenario.content_hash():
+        raise _damaged(path / SCENARIO, "is not the scenario of the run")
+    return scenario
 
 
 _COURSE_COLUMNS = ("arm", "quantity", "day", "n", *PROBABILITIES)
@@ -148,6 +168,13 @@ def _check_columns(path: Path, table: Columns, names: Iterable[str], words: froz
             raise _damaged(path, f"lacks the column {name}")
         if (table[name].dtype.kind in "biuf") == (name in words):
             raise _damaged(path, f"has other values in {name}")
+
+
+def _check_arms(path: Path, table: Columns, scenario: Scenario, *, every: bool) -> None:
+    """Refuse a table of other arms than the scenario's; without ``every`` some may be absent, as where all rows failed."""
+    held, arms = set(table["arm"].tolist()), set(scenario.arms)
+    if not held <= arms or (every and held < arms):
+        raise _damaged(path, f"has other arms than the scenario: {', '.join(sorted(held)) or 'none'}")
 
 
 def _damaged(path: Path, what: str = "is damaged") -> StorageError:

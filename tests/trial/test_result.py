@@ -11,6 +11,7 @@ from dataclasses import replace
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -312,6 +313,10 @@ class TestStory:
         assert "virtually incurable" in told
 
 
+def horizon_of(document, day):
+    return {**document, "engine": {**document["engine"], "horizon": day}}
+
+
 class TestStorage:
     def test_what_is_read_back_equals_what_was_saved(self, result, tmp_path):
         result.save(tmp_path / "run", figures=False)
@@ -355,6 +360,24 @@ class TestStorage:
         (tmp_path / "run" / "scenario.resolved.json").write_text("{")
         with pytest.raises(StorageError, match=r"scenario\.resolved\.json: is damaged"):
             sim.open(tmp_path / "run")
+        (tmp_path / "run" / "scenario.resolved.json").unlink()
+        with pytest.raises(StorageError, match=r"scenario\.resolved\.json: is missing"):
+            sim.open(tmp_path / "run")
+
+    def test_words_of_the_scenario_may_be_changed_and_a_run_of_another_version_is_read(
+        self, result, tmp_path
+    ):
+        result.save(tmp_path / "run", figures=False)
+        stored = tmp_path / "run" / "scenario.resolved.json"
+        document = json.loads(stored.read_text())
+        stored.write_text(json.dumps({**document, "title": "Another title"}))
+        assert sim.open(tmp_path / "run").scenario.title == "Another title"
+        # Another version may read a scenario with other defaults; what it holds is not ours to judge.
+        stored.write_text(json.dumps(horizon_of(document, 800)))
+        provenance = tmp_path / "run" / "provenance.json"
+        found = json.loads(provenance.read_text())
+        provenance.write_text(json.dumps({**found, "versions": {**found["versions"], "cartsim": "0.0.1"}}))
+        assert sim.open(tmp_path / "run").scenario.engine.horizon == 800
 
     @pytest.mark.parametrize(
         ("file", "change", "words"),
@@ -368,7 +391,28 @@ class TestStorage:
                 "has other values in cr",
             ),
             ("endpoints.parquet", lambda found: found.slice(0, 10), "has 10 rows for 120 patients"),
+            (
+                "endpoints.parquet",
+                lambda found: pa.concat_tables([found.slice(0, 60), found.slice(0, 60)]),
+                "has other arms than the scenario: lowest",
+            ),
+            (
+                "endpoints.parquet",
+                lambda found: pa.concat_tables([found, found]),
+                "has a patient twice in one arm and replicate",
+            ),
             ("kinetics.parquet", lambda found: found.drop_columns(["q50"]), "lacks the column q50"),
+            (
+                "kinetics.parquet",
+                lambda found: found.set_column(0, "arm", pa.array(["b"] * found.num_rows)),
+                "has other arms than the scenario: b",
+            ),
+            ("provenance.json", lambda found: {**found, "kernel": {}}, "lacks seed, kernel or hash"),
+            (
+                "scenario.resolved.json",
+                lambda found: horizon_of(found, 800),
+                "is not the scenario of the run",
+            ),
         ],
     )
     def test_what_was_tampered_with_is_named(self, result, tmp_path, file, change, words):
@@ -398,6 +442,12 @@ def test_endpoints_are_a_row_per_arm_patient_and_replicate_with_the_promised_col
     assert " ".join(result.endpoints).startswith(f"{promised} ")
     assert not result.endpoints.duplicated(["arm", "patient", "replicate"]).any()
     assert len(result.endpoints) == 2 * 60
+
+
+def test_result_without_a_course_has_no_kinetics(result):
+    empty = {name: values[:0] for name, values in result.courses.items()}
+    with pytest.raises(InputError, match="no course was computed"):
+        replace(result, courses=empty).kinetics()
 
 
 def test_replay_refuses_who_was_not_simulated(result):
