@@ -135,11 +135,14 @@ class Result:
         DataFrame
             Columns id, endpoint, arms, kind, reported (in words), reported_value, simulated, simulated_lower,
             simulated_upper (interval of the simulation), predictive_lower, predictive_upper (what 95 % of trials of that
-            size would see), size, inside (None where nothing can be judged).
+            size would see), unit, size, simulated_size (patients behind the two figures; a simulated median of some
+            patients that is NaN was not reached), inside (None where nothing can be judged). No row where the scenario
+            reports nothing.
         """
         import pandas as pd
 
-        return pd.DataFrame([comparison_record(found) for found in self.comparisons])
+        records = [comparison_record(found) for found in self.comparisons]
+        return pd.DataFrame(records, columns=list(COMPARISON_COLUMNS))
 
     def km(self, endpoint: SurvivalEndpoint = "efs", *, ax: Axes | None = None) -> Axes:
         """Draw survival curves of all arms with bands and numbers at risk.
@@ -269,10 +272,15 @@ class Result:
 
         self.scenario.arm(arm)
         own = self.outcomes.arm(arm)
-        if not ((own["patient"] == patient) & (own["replicate"] == replicate)).any():
-            last = int(own["patient"].max()) if own.rows else 0
+        his = own["patient"] == patient
+        if not his.any():
+            last = int(own["patient"].max())
+            raise InputError(f"patient: {patient}; arm {arm} has patients 0 to {last}; choose one of these")
+        replicates = own["replicate"][his]
+        if replicate not in replicates:
+            held = f"replicates 0 to {replicates.max()}" if replicates.max() else "replicate 0"
             raise InputError(
-                f"patient: {patient}, replicate {replicate}; arm {arm} has patients 0 to {last}; choose one of these"
+                f"replicate: {replicate}; patient {patient} of arm {arm} has {held}; choose one of these"
             )
         return replay(
             self.scenario, arm=arm, patient=patient, replicate=replicate, seed=self.seed, kernel=self.kernel
@@ -329,8 +337,16 @@ class Result:
         return html(self)
 
 
+#: Columns of the table of reported outcomes beside simulated ones.
+COMPARISON_COLUMNS = (
+    *("id", "endpoint", "arms", "kind", "reported", "reported_value"),
+    *("simulated", "simulated_lower", "simulated_upper", "predictive_lower", "predictive_upper"),
+    *("unit", "size", "simulated_size", "inside"),
+)
+
+
 def comparison_record(found: Comparison) -> dict[str, Any]:
-    """Return a comparison as a flat record of plain values."""
+    """Return a comparison as a flat record of plain values, under the names of `COMPARISON_COLUMNS`."""
     predictive = found.predictive
     return {
         "id": found.id,
@@ -346,6 +362,7 @@ def comparison_record(found: Comparison) -> dict[str, Any]:
         "predictive_upper": np.nan if predictive is None else predictive.upper,
         "unit": found.unit,
         "size": found.size,
+        "simulated_size": found.simulated_size,
         "inside": found.inside,
     }
 

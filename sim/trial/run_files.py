@@ -34,7 +34,7 @@ import sim
 from sim.errors import InputError, StorageError
 from sim.trial.outcomes import COLUMNS, TRUTHS, WORDS, Outcomes
 from sim.trial.quantiles import PROBABILITIES
-from sim.trial.result import Result, comparison_record
+from sim.trial.result import COMPARISON_COLUMNS, Result, comparison_record
 from sim.trial.run_directory import COMPLETE, PROVENANCE, RunDirectory, read_digest
 from sim.trial.scenario import Scenario
 from sim.trial.summary import Row
@@ -91,8 +91,9 @@ def write_run(directory: RunDirectory, result: Result, *, source: bytes = b"", f
     directory.write(KINETICS, lambda path: write_parquet(path, result.courses))
     directory.write_text("summary.csv", _csv(Row._fields, result.rows))
     records = [comparison_record(found) for found in result.comparisons]
-    names = list(records[0]) if records else ["id"]
-    directory.write_text("reported.csv", _csv(names, [list(record.values()) for record in records]))
+    directory.write_text(
+        "reported.csv", _csv(COMPARISON_COLUMNS, [list(record.values()) for record in records])
+    )
     directory.write_text("failures.csv", _csv(_FAILURE_NAMES, _failures(result)))
     if figures:
         _write_figures(directory, result)

@@ -444,6 +444,17 @@ def test_endpoints_are_a_row_per_arm_patient_and_replicate_with_the_promised_col
     assert len(result.endpoints) == 2 * 60
 
 
+def test_reported_outcomes_are_a_table_of_the_promised_columns_also_where_there_are_none(result):
+    table = result.reported()
+    assert " ".join(table.columns) == (
+        "id endpoint arms kind reported reported_value simulated simulated_lower simulated_upper predictive_lower "
+        "predictive_upper unit size simulated_size inside"
+    )
+    silent = sim.Result(result.scenario.with_({"reported": []}), 1, "hybrid", result.outcomes, result.courses)
+    assert silent.reported().columns.tolist() == table.columns.tolist()
+    assert len(silent.reported()) == 0
+
+
 def test_result_without_a_course_has_no_kinetics(result):
     empty = {name: values[:0] for name, values in result.courses.items()}
     with pytest.raises(InputError, match="no course was computed"):
@@ -453,6 +464,8 @@ def test_result_without_a_course_has_no_kinetics(result):
 def test_replay_refuses_who_was_not_simulated(result):
     with pytest.raises(InputError, match="arm higher has patients 0 to 59"):
         result.rerun(arm="higher", patient=60)
+    with pytest.raises(InputError, match=r"replicate: 1; .* has replicate 0; choose one of these"):
+        result.rerun(arm="higher", patient=1, replicate=1)
     with pytest.raises(InputError, match="did you mean"):
         result.rerun(arm="highest", patient=1)
 
