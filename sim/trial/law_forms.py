@@ -8,7 +8,7 @@ form                                                                    law
 ``{distribution: lognormal, median: 45, log_sd: 0.4, low:, high:}``     log-normal (natural logarithm)
 ``{distribution: normal, mean: 9, sd: 2, low:, high:}``                 normal
 ``{distribution: uniform | loguniform, low: 1, high: 3}``               even on a linear or a log scale
-``{distribution: beta, a: 2, b: 5, low: 0, high: 1}``                   beta
+``{distribution: beta, a: 2, b: 5, low: 0, high: 1}``                   beta; bounds of 0 and 1 may be left out
 ``{probability: 0.81}``                                                 yes or no
 ``{mix: {1e6: 13, 3e6: 2}}``                                            values with weights
 ``{strata: [{weight: 1, low: 0.001, high: 0.05, scale: log}, ...]}``    strata of patients
@@ -176,9 +176,7 @@ def read_dose(raw: object, rule: Rule) -> Law | ByBurden:
     threshold = _inside(
         "threshold", lambda form: read_law(form, Rule("fraction", 0.0, 1.0, varies=False)), raw["threshold"]
     )
-    return ByBurden(
-        low_burden=laws["low_burden"], high_burden=laws["high_burden"], threshold=threshold.median()
-    )
+    return ByBurden(low_burden=laws["low_burden"], high_burden=laws["high_burden"], threshold=threshold)
 
 
 def _inside(key: str, reader: Callable[[object], Law], raw: object) -> Law:

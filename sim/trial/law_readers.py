@@ -190,6 +190,10 @@ def read_distribution(form: Mapping[Any, Any], scale: Scale, origin: dict[str, A
             _ordered(n["low"], n["high"], name == "loguniform", form, ())
             return (Uniform if name == "uniform" else Loguniform)(low=n["low"], high=n["high"], **origin)
         case "beta":
+            for key in ("low", "high"):
+                # From 0 to 1 in which unit? In the canonical one it would be what nobody wrote.
+                if key not in n and scale(1.0) != 1.0:
+                    refuse((), form, f"a beta law in {form['unit']} needs low and high", f"add {key}: ...")
             low, high = n.get("low", 0.0), n.get("high", 1.0)
             _ordered(low, high, False, form, ())
             return Beta(a=n["a"], b=n["b"], low=low, high=high, **origin)

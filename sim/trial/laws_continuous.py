@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Beta", "Lognormal", "Loguniform", "Normal", "Uniform"]
 
+# The last floating-point number below 1.
+_BELOW_ONE = math.nextafter(1.0, 0.0)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Normal(Law):
@@ -210,7 +213,9 @@ def _cut_normal(u: FloatArray, below: float, above: float) -> FloatArray:
     if below > 0.0:
         return -_cut_normal(1.0 - np.asarray(u, dtype=np.float64), -above, -below)
     start, end = float(ndtr(below)), float(ndtr(above))
-    return np.clip(np.asarray(ndtri(start + (end - start) * u), dtype=np.float64), below, above)
+    # Rounding could make a probability of the last number below 1, and an infinite value of it.
+    probability = np.minimum(start + (end - start) * u, _BELOW_ONE)
+    return np.clip(np.asarray(ndtri(probability), dtype=np.float64), below, above)
 
 
 def _cut_normal_median(below: float, above: float) -> float:

@@ -201,13 +201,13 @@ class ByBurden:
     ----------
     low_burden, high_burden : Law
         Law of the dose for patients below, and at or above, the threshold.
-    threshold : float
-        Marrow blast fraction that parts the two.
+    threshold : Law
+        Marrow blast fraction that parts the two, one for the whole trial.
     """
 
     low_burden: Law
     high_burden: Law
-    threshold: float
+    threshold: Law
 
     def quantile(self, u: FloatArray, blasts: FloatArray) -> FloatArray:
         """Return the dose at probabilities `u` for patients with marrow blast fractions `blasts`.
@@ -225,7 +225,9 @@ class ByBurden:
         import numpy as np
 
         return np.where(
-            np.asarray(blasts) < self.threshold, self.low_burden.quantile(u), self.high_burden.quantile(u)
+            np.asarray(blasts) < self.threshold.median(),
+            self.low_burden.quantile(u),
+            self.high_burden.quantile(u),
         )
 
     def form(self) -> dict[str, Any]:
@@ -233,13 +235,13 @@ class ByBurden:
         return {
             "low_burden": self.low_burden.form(),
             "high_burden": self.high_burden.form(),
-            "threshold": self.threshold,
+            "threshold": self.threshold.form(),
         }
 
     def describe(self) -> str:
         """Return the rule as a short text."""
         low, high = self.low_burden.describe(), self.high_burden.describe()
-        return f"with less than {100.0 * self.threshold:.3g} % blasts {low}, with more {high}"
+        return f"with less than {100.0 * self.threshold.median():.3g} % blasts {low}, with more {high}"
 
 
 def _within(stratum: Stratum, share: FloatArray) -> FloatArray:

@@ -132,6 +132,33 @@ def test_a_dose_by_burden_follows_the_threshold():
     assert list(doses) == [2e6, 2e5, 2e6]
 
 
+def test_a_dose_by_burden_keeps_where_its_threshold_comes_from():
+    threshold = {"value": 20, "unit": "percent", "kind": "measured", "source": "Smith 2020"}
+    rule = read_dose({"low_burden": 2e6, "high_burden": 2e5, "threshold": threshold}, Rule("dose"))
+    assert rule.form()["threshold"] == {
+        "value": 0.2,
+        "unit": "fraction",
+        "kind": "measured",
+        "source": "Smith 2020",
+        "note": "",
+    }
+    assert read_dose(rule.form(), Rule("dose")) == rule
+    assert rule.describe().startswith("with less than 20 % blasts")
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        Lognormal(centre=45.0, log_sd=0.4, low=45.0),
+        Normal(mean=0.0, sd=1.0, low=-0.5),
+        Normal(mean=0.0, sd=1.0, high=0.5),
+    ],
+)
+def test_no_patient_is_infinite(law):
+    # The nearest to 0 and to 1 that a stream can give.
+    assert np.isfinite(law.quantile(np.array([2.0**-54, 1.0 - 2.0**-53]))).all()
+
+
 def test_every_number_of_a_law_is_converted_and_its_origin_kept():
     form = {
         "distribution": "lognormal",
@@ -194,6 +221,10 @@ BAD = [
     ({"distribution": "uniform", "low": 3, "high": 3}, "must be below high"),
     ({"distribution": "loguniform", "low": 0, "high": 3}, "starts above 0"),
     ({"distribution": "beta", "a": 0, "b": 1}, "a: 0; must be more than 0"),
+    (
+        {"distribution": "beta", "a": 2, "b": 5, "high": 3, "unit": "g"},
+        "a beta law in g needs low and high; add low",
+    ),
     ({"distribution": "bernoulli", "probability": 2}, "between 0 and 1"),
     ({"mix": {}}, "positive weight"),
     ({"mix": {"a": 1}}, "mix: 'a'; must be a number"),
