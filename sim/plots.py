@@ -157,7 +157,10 @@ def incidence(
     panels = new_panels(axes, len(curves), width=4.1, height=3.1)
     last = until if until is not None else max(float(curve.time[-1]) for curve in curves.values())
     for place, (ax, (arm, curve)) in enumerate(zip(panels, curves.items(), strict=True)):
-        time = np.concatenate(([0.0], curve.time, [max(last, float(curve.time[-1]))])) / DAYS_PER_MONTH
+        # Where somebody was followed to the last, what comes after is not known.
+        known = bool(np.isfinite(curve.at(curve.causes[0], last)))
+        end = max(last, float(curve.time[-1])) if known else float(curve.time[-1])
+        time = np.concatenate(([0.0], curve.time, [end])) / DAYS_PER_MONTH
         base = np.zeros(len(time))
         labels = []
         for cause, row in zip(curve.causes, curve.incidence, strict=True):
@@ -186,6 +189,7 @@ def kinetics(
     infusions: Mapping[str, Sequence[float]] | None = None,
     axes: Sequence[Axes] | None = None,
     mrd_limit: float | None = None,
+    relapse_blasts: float = 0.05,
 ) -> list[Axes]:
     """Draw median and 50 and 90 % bands of CAR T cells in blood and of blasts in marrow over time.
 
@@ -200,6 +204,8 @@ def kinetics(
         Quantities times arms, row by row; a new figure without it.
     mrd_limit : float, optional
         Limit of detection of residual disease, drawn as a line.
+    relapse_blasts : float
+        Share of blasts from which a relapse counts, drawn as another.
 
     Returns
     -------
@@ -223,7 +229,7 @@ def kinetics(
         _band(ax, part, arm_colour(place % len(arms)), floor)
         ax.set_ylim(floor, 1.0 if quantity == "marrow_blast_fraction" else 3.0 * max(top, 10.0 * floor))
         if quantity == "marrow_blast_fraction":
-            _limits(ax, mrd_limit)
+            _limits(ax, mrd_limit, relapse_blasts)
         for day in (infusions or {}).get(arm, ()):
             ax.plot(
                 [day], [1.0], marker="v", color="black", markersize=5, transform=ax.get_xaxis_transform(),
@@ -315,9 +321,11 @@ def _band(ax: Axes, part: Mapping[str, NDArray[Any]], colour: str, floor: float)
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
-def _limits(ax: Axes, mrd_limit: float | None) -> None:
+def _limits(ax: Axes, mrd_limit: float | None, relapse_blasts: float) -> None:
     """Mark what counts as relapse and what residual disease can be seen."""
-    lines = [(0.05, "5 %")] + ([(mrd_limit, "MRD limit")] if mrd_limit else [])
+    lines = [(relapse_blasts, f"{100 * relapse_blasts:g} %")] + (
+        [(mrd_limit, "MRD limit")] if mrd_limit else []
+    )
     for level, text in lines:
         ax.axhline(level, color=GREY, linewidth=0.7, linestyle=(0, (4, 3)), zorder=1)
         ax.annotate(

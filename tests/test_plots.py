@@ -94,6 +94,20 @@ def test_stacked_incidence_labels_the_aalen_johansen_share_of_each_cause():
     assert axes[0].get_title(loc="left") == "all (n = 8)"
 
 
+@pytest.mark.parametrize(
+    ("cause", "end"),
+    [
+        pytest.param([1, 1, 0, 0], 400, id="nobody knows what comes after the last examination"),
+        pytest.param([1, 1, 1, 2], 730, id="nobody is left"),
+    ],
+)
+def test_incidence_is_drawn_as_far_as_it_is_known(cause, end):
+    curve = cumulative_incidence([30, 60, 400, 400], cause, ["positive", "death in remission"])
+    (ax,) = plots.incidence({"all": curve}, until=730)
+    reach = max(path.vertices[:, 0].max() for area in ax.collections for path in area.get_paths())
+    assert reach * MONTH == pytest.approx(end)
+
+
 def test_incidence_has_a_panel_an_arm_and_one_colour_a_cause():
     curve = cumulative_incidence([1, 2, 3, 4], [1, 2, 0, 1], ["cd22-low", "death in remission"])
     axes = plots.incidence({"a": curve, "b": curve, "c": curve, "d": curve})
@@ -206,3 +220,12 @@ def test_day_that_few_reach_is_not_drawn():
     low, high = plots.kinetics(frame)[:2]
     assert np.isfinite(low.lines[0].get_ydata()).all()
     assert np.isnan(high.lines[0].get_ydata()).tolist() == [False, False, False, False, True]
+
+
+def test_line_of_relapse_is_that_of_the_criteria():
+    def lines(**options):
+        ax = plots.kinetics(kinetics_frame(), **options)[2]
+        return {text.get_text(): text.xy[1] for text in ax.texts if "%" in text.get_text()}
+
+    assert lines() == {"5 %": 0.05}
+    assert lines(relapse_blasts=0.125) == {"12.5 %": 0.125}

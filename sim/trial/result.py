@@ -228,7 +228,12 @@ class Result:
             )
             for name, arm in self.scenario.arms.items()
         }
-        return plots.kinetics(labelled, infusions=marks, mrd_limit=self.scenario.assay.mrd_limit)
+        return plots.kinetics(
+            labelled,
+            infusions=marks,
+            mrd_limit=self.scenario.assay.mrd_limit,
+            relapse_blasts=self.scenario.criteria.relapse_blasts,
+        )
 
     def forest(self) -> list[Axes]:
         """Draw the reported outcomes beside what trials of that size would see.
