@@ -10,8 +10,8 @@ and the parts that need no compiler, no data frames and no figures stay free of 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False
+"""As in `typing`, whose import would take most of the time in which an interrupt of the command line is not yet answered."""
 
 if TYPE_CHECKING:
     from sim.models import list_models as list_models
@@ -64,6 +64,8 @@ def __getattr__(name: str) -> object:
     home = _HOME.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
     module, _, own_name = home.partition(":")
     value: object = getattr(import_module(module), own_name or name)
     globals()[name] = value

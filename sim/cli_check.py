@@ -13,10 +13,9 @@ from sim.cli_common import (
     SeedOption,
     SetOption,
     ThreadsOption,
-    print_json,
     read_scenario,
-    terminal_width,
 )
+from sim.cli_output import print_json, terminal_width
 from sim.errors import InputError
 
 if TYPE_CHECKING:

@@ -9,24 +9,27 @@ from typing import Any, NamedTuple
 
 import typer
 
-from sim.cli_common import JsonOption, print_json, print_table
+from sim.cli_common import JsonOption
+from sim.cli_output import print_json, print_table, say
+from sim.errors import CartsimError, StorageError
 
 __all__ = ["command"]
 
-TROUBLE = 70
-
 
 class Finding(NamedTuple):
-    """One thing looked at: its name, whether it is well, what was found and, if not, what to do."""
+    """One thing looked at: its name, whether it is well, what was found and, if not, what to do and the exit code."""
 
     name: str
     well: bool
     found: str
     fix: str = ""
+    code: int = CartsimError.exit_code
 
 
 def command(as_json: JsonOption = False) -> None:
     """Look at the installation: versions, cores, compiled-code cache, compiler, scenarios, a small simulation.
+
+    Exit code 0: all is well; 4: only the folder of compiled code cannot be used, and all works, but slowly; 70: something else is wrong.
 
     \b
     Examples:
@@ -35,15 +38,17 @@ def command(as_json: JsonOption = False) -> None:
     """  # noqa: D301 - click ends a paragraph of its own lines with \b
     findings = [*_versions(), *(_guarded(name, look) for name, look in _LOOKS)]
     if as_json:
-        print_json([finding._asdict() for finding in findings])
+        print_json([{key: getattr(one, key) for key in ("name", "well", "found", "fix")} for one in findings])
     else:
         rows = [[finding.name, "ok" if finding.well else "TROUBLE", finding.found] for finding in findings]
         print_table("", ("", "", ""), rows)
     trouble = [finding for finding in findings if not finding.well]
     for finding in trouble:
-        typer.echo(f"{finding.name}: {finding.found}; {finding.fix}", err=True)
+        say(f"{finding.name}: {finding.found}; {finding.fix}")
     if trouble:
-        raise typer.Exit(TROUBLE)
+        raise typer.Exit(
+            max(finding.code for finding in trouble)
+        )  # a fault of the program goes before one of storage
 
 
 def _versions() -> list[Finding]:
@@ -68,11 +73,16 @@ def _cache() -> Finding:
 
     folder = cache.folder()
     if folder is None:
-        fix = "give your user a writable cache folder, such as CARTSIM_CACHE=/tmp/cartsim"
         return Finding(
-            "compiled-code cache", False, "no folder can be written, so every run compiles for a minute", fix
+            "compiled-code cache",
+            False,
+            "no folder can be written, so every run compiles for a minute",
+            "give your user a writable cache folder, such as CARTSIM_CACHE=/tmp/cartsim",
+            StorageError.exit_code,
         )
     state = "cold: the first run compiles for about a minute" if cache.is_cold() else "warm"
+    if not cache.can_be_written(folder):
+        state += ", read-only: what it lacks is compiled on every run"
     return Finding("compiled-code cache", True, f"{folder} ({state})")
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from sim.cli_common import say
+from sim.cli_output import say
 from sim.errors import NumericalWarning
 
 if TYPE_CHECKING:
@@ -93,9 +93,10 @@ def _telling_of_the_compiler() -> Iterator[None]:
         def on_start(self, _event: object) -> None:
             if not self.told:
                 self.told = True
+                folder = cache.folder()
                 kept = (
                     "the next run starts at once"
-                    if cache.folder() is not None
+                    if folder is not None and cache.can_be_written(folder)
                     else "see cartsim doctor, as they cannot be kept"
                 )
                 say(f"compiling the kernels, which takes up to a minute; {kept}")

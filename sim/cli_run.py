@@ -14,10 +14,9 @@ from sim.cli_common import (
     SeedOption,
     SetOption,
     ThreadsOption,
-    print_json,
     read_scenario,
-    terminal_width,
 )
+from sim.cli_output import print_json, terminal_width
 
 if TYPE_CHECKING:
     from sim.trial.result import Result

@@ -11,12 +11,38 @@ from pathlib import Path
 import pytest
 
 from sim import __version__, cli
-from sim.cli_common import print_table, problem_lines
+from sim.cli_output import print_table, problem_lines
 from sim.errors import BusyError, InputError, StorageError
 from sim.trial.scenario_io import find, load, scenario_names
 
 FRY = find("fry2018-cd22").read_text(encoding="utf-8")
 HEAVY = ("numba", "scipy", "pandas", "pyarrow", "matplotlib", "sympy")
+
+
+MOMENTS = {
+    "while the commands are loaded": """
+class Finder:
+    find_spec = staticmethod(lambda name, *_: interrupt() if name == "typer" else None)
+sys.meta_path.insert(0, Finder)
+""",
+    "while a command loads what it needs": """
+class Finder:
+    find_spec = staticmethod(lambda name, *_: interrupt() if name == "sim.trial.scenario_io" else None)
+sys.meta_path.insert(0, Finder)
+""",
+    "in a function called back, whose errors are lost": """
+import time
+import sim.trial.scenario_io as home
+class Thing:
+    def __del__(self):
+        interrupt()
+        time.sleep(0.001)
+def listed():
+    del [Thing()][0:1]
+    time.sleep(20)
+home.list_scenarios = listed
+""",
+}
 
 
 @pytest.fixture
@@ -386,6 +412,32 @@ class TestFailures:
     def test_an_interruption_is_130_and_quiet(self, run, fail):
         fail(KeyboardInterrupt())
         assert run("list") == (130, "", "interrupted; the same command begins again\n")
+
+    @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a Unix")
+    @pytest.mark.parametrize("moment", MOMENTS)
+    def test_an_interruption_ends_the_program_wherever_it_comes(self, moment):
+        """The real program; it is sent the signal by itself, while it loads its parts, and in functions whose errors are lost."""
+        program = (
+            "import os, signal, sys, types, weakref\n"
+            "signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have turned it off\n"
+            "def interrupt(*_):\n    os.kill(os.getpid(), signal.SIGINT)\n    return None\n"
+            f"{MOMENTS[moment]}\n"
+            "sys.argv = ['cartsim', 'list']\n"
+            "from sim.cli import main\n"
+            "main()"
+        )
+        done = in_process(program)
+        assert (done.returncode, done.stdout) == (130, "")
+        assert done.stderr == "interrupted; the same command begins again\n"
+
+    def test_an_interruption_that_a_shell_turned_off_stays_off(self):
+        done = in_process(
+            "import os, signal, sys\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nsys.argv = ['cartsim', 'list']\n"
+            "import sim.trial.scenario_io as home\nfound = home.list_scenarios\n"
+            "home.list_scenarios = lambda: os.kill(os.getpid(), signal.SIGINT) or found()\n"
+            "from sim.cli import main\nmain()"
+        )
+        assert (done.returncode, done.stderr) == (0, "")
 
     def test_a_termination_is_143(self, capsys):
         with pytest.raises(SystemExit) as caught:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sim import cli
+from sim import cli, cli_doctor
 from sim.cli_doctor import Finding
 from sim.network.simulation import simulate as true_simulate
 from sim.trial import run as running
@@ -245,9 +245,33 @@ class TestDoctor:
         ]
         assert [row["well"] for row in json.loads(out)][-2:] == [False, True]
 
-    def test_self_test_notices_a_wrong_mean(self, monkeypatch):
-        from sim import cli_doctor
+    @pytest.mark.parametrize(
+        ("others", "code"), [((), 4), ((("scenarios", lambda: Finding("s", False, "x")),), 70)]
+    )
+    def test_without_a_folder_of_compiled_code_it_is_a_storage_error_unless_worse_is_found(
+        self, call, monkeypatch, others, code
+    ):
+        monkeypatch.setattr("sim.kernels.cache.folder", lambda: None)
+        looks = (("compiled-code cache", cli_doctor._cache), *others)
+        monkeypatch.setattr("sim.cli_doctor._LOOKS", looks)
+        found, out, err = call("doctor")
+        assert found == code
+        assert err.splitlines()[0] == (
+            "compiled-code cache: no folder can be written, so every run compiles for a minute; "
+            "give your user a writable cache folder, such as CARTSIM_CACHE=/tmp/cartsim"
+        )
+        assert err.count("\n") == 1 + len(others)
+        assert "TROUBLE" in out
 
+    def test_a_folder_that_is_only_read_is_well(self, monkeypatch, tmp_path):
+        (tmp_path / "some.nbi").write_text("")
+        monkeypatch.setattr("sim.kernels.cache.folder", lambda: tmp_path)
+        monkeypatch.setattr("sim.kernels.cache.can_be_written", lambda path: False)
+        finding = cli_doctor._cache()
+        assert finding.well
+        assert "(warm, read-only" in finding.found
+
+    def test_self_test_notices_a_wrong_mean(self, monkeypatch):
         def doubled(*arguments, **options):
             found = true_simulate(*arguments, **options)
             found.values[:] *= 1.05

@@ -183,7 +183,7 @@ def test_make_without_a_fitting_python_ends_with_one_line_that_says_so(tmp_path:
 def test_every_command_of_the_readme_is_one_and_takes_its_options() -> None:
     from typer.main import get_command
 
-    from sim.cli import app
+    from sim.cli_commands import app
 
     readme = (ROOT / "README.md").read_text("utf-8")
     lines = [

@@ -1,0 +1,246 @@
+"""The commands that read: list, show and validate; and the table of all commands.
+
+Commands import what they need when they run, so that help and those that only read stay fast. Those of `_ELSEWHERE` live in modules of
+their own, each with a function ``command`` and nothing heavy at its top.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sim import __version__
+from sim.cli_common import JsonOption, ScenarioArgument, SetOption, read_scenario
+from sim.cli_output import print_json, print_problems, print_table
+from sim.errors import InputError
+
+if TYPE_CHECKING:
+    from sim.network import Network
+    from sim.trial.laws import Law
+    from sim.trial.scenario import Scenario
+
+__all__ = ["app", "invoke"]
+
+_ELSEWHERE = ("run", "check", "doctor")
+
+app = typer.Typer(
+    name="cartsim",
+    epilog="For exploring mechanisms and hypotheses; not for individual patients, doses or regulatory evidence.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"cartsim {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def top(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an internal error.")] = False,
+) -> None:
+    """Simulate trials of CAR T-cell therapy in B-cell leukaemia.
+
+    \b
+    Examples:
+      cartsim list
+      cartsim show fry2018-cd22
+      cartsim run fry2018-cd22
+    """  # noqa: D301 - click ends a paragraph of its own lines with \b
+    del version, debug
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command(name="list")
+def list_command(
+    models: Annotated[
+        bool, typer.Option("--models", help="List the models instead of the scenarios.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List the shipped scenarios, or the models.
+
+    \b
+    Examples:
+      cartsim list
+      cartsim list --models --json
+    """  # noqa: D301
+    if models:
+        from sim.models import list_models
+
+        entries: list[Any] = list(list_models())
+        columns = ("name", "title", "source")
+    else:
+        from sim.trial.scenario_io import list_scenarios
+
+        entries = list(list_scenarios())
+        columns = ("name", "title", "question")
+    if as_json:
+        print_json([{key: getattr(entry, key) for key in columns} for entry in entries])
+    else:
+        print_table("", columns, [[str(getattr(entry, key)) for key in columns] for entry in entries])
+
+
+@app.command()
+def show(
+    name: ScenarioArgument,
+    equations: Annotated[bool, typer.Option("--equations", help="Show the model's equations.")] = False,
+    parameters: Annotated[bool, typer.Option("--parameters", help="Show the model's parameters.")] = False,
+    resolved: Annotated[
+        bool, typer.Option("--resolved", help="Write the scenario with every default, as YAML.")
+    ] = False,
+    assignments: SetOption = [],  # noqa: B006 - typer copies it
+    as_json: JsonOption = False,
+) -> None:
+    """Show a scenario, or the model behind it.
+
+    \b
+    Examples:
+      cartsim show fry2018-cd22
+      cartsim show dual-upfront --equations
+      cartsim show untreated --set patients.size=50 --resolved
+    """  # noqa: D301
+    chosen = [
+        f"--{key}"
+        for key, on in (("equations", equations), ("parameters", parameters), ("resolved", resolved))
+        if on
+    ]
+    if len(chosen) > 1:
+        raise InputError(f"{chosen[1]}: given with {chosen[0]}; one view at a time; remove one of them")
+    scenario = read_scenario(name, assignments)
+    if equations:
+        text = _network(scenario).equations()
+        print_json({"scenario": scenario.name, "equations": text}) if as_json else print(text)
+    elif parameters:
+        _show_parameters(scenario, as_json)
+    elif as_json:
+        print_json({"hash": scenario.content_hash(), "scenario": scenario.resolved()})
+    elif resolved:
+        from sim.trial.scenario_io import to_yaml
+
+        print(to_yaml(scenario), end="")
+    else:
+        _show_tables(scenario)
+
+
+@app.command()
+def validate(
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME|FILE...", help="Scenarios or files.", show_default=False)
+    ],
+    assignments: SetOption = [],  # noqa: B006
+    as_json: JsonOption = False,
+) -> None:
+    """Check scenarios and say what is wrong where.
+
+    \b
+    Examples:
+      cartsim validate fry2018-cd22
+      cartsim validate my-trial.yaml another.yaml --json
+    """  # noqa: D301
+    results: list[dict[str, Any]] = []
+    for name in names:
+        try:
+            scenario = read_scenario(name, assignments)
+        except InputError as error:
+            results.append({"scenario": name, "valid": False, "problems": error.problems})
+            print_problems(error)
+        else:
+            results.append({"scenario": name, "valid": True, "hash": scenario.content_hash(), "problems": []})
+            if not as_json:
+                print(f"{name}: valid ({scenario.content_hash()[:8]})")
+    if as_json:
+        print_json(results)
+    if not all(result["valid"] for result in results):
+        raise typer.Exit(InputError.exit_code)
+
+
+def _show_tables(scenario: Scenario) -> None:
+    from sim.trial.scenario_view import sections
+
+    print(f"{scenario.name}: {scenario.title}")
+    print("\n".join(text for text in (scenario.question, scenario.source) if text), end="\n\n")
+    for title, rows in sections(scenario):
+        print_table(title, ("", "", ""), rows)
+
+
+def _show_parameters(scenario: Scenario, as_json: bool) -> None:
+    """Print the network's parameters, and for those that the scenario sets its law."""
+    from sim.trial.quantities import base_name, default_law
+
+    products = scenario.used_products()
+    rows = []
+    for parameter in _network(scenario).all_parameters:
+        law = scenario.parameters.get(parameter.name) or scenario.parameters.get(
+            base_name(parameter.name, products)
+        )
+        spread = (
+            default_law(parameter.name, parameter.value, parameter.unit, products) if law is None else None
+        )
+        rows.append(
+            {
+                "name": parameter.name,
+                "value": parameter.value,
+                "unit": parameter.unit,
+                "kind": parameter.kind if law is None else law.kind,
+                "source": parameter.source if law is None else law.source,
+                "description": parameter.description,
+                "scenario": "" if law is None else law.describe(),
+                "between patients": "" if spread is None else _with_evidence(spread),
+            }
+        )
+    if as_json:
+        # JSON has no infinity; "never" is what an infinite time means.
+        print_json(
+            [{**row, "value": "never" if row["value"] == float("inf") else row["value"]} for row in rows]
+        )
+        return
+    cells = [[f"{row[key]:g}" if key == "value" else str(row[key]) for key in row] for row in rows]
+    print_table(f"{scenario.name}: parameters of the model", tuple(rows[0]) if rows else (), cells)
+
+
+def _with_evidence(law: Law) -> str:
+    """Describe a law with its kind of evidence, source and note."""
+    return "; ".join(part for part in (law.describe(), law.kind, law.source, law.note) if part)
+
+
+def _network(scenario: Scenario) -> Network:
+    from sim.models.leukaemia import build
+    from sim.trial.regimen import design_of
+
+    return build(design_of(scenario))
+
+
+def _register() -> None:
+    """Add the commands that live in modules of their own."""
+    for name in _ELSEWHERE:
+        if find_spec(f"sim.cli_{name}") is not None:
+            app.command(name=name)(import_module(f"sim.cli_{name}").command)
+
+
+_register()
+
+
+def invoke(arguments: list[str]) -> int:
+    """Parse and call, and return the command's own exit code.
+
+    Not through the framework's ``main``, which would print, choose exit codes and end the process itself.
+    """
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("cartsim", arguments) as context:
+            command.invoke(context)
+    except typer.Exit as end:
+        return end.exit_code
+    return 0
