@@ -216,8 +216,12 @@ def kinetics(
 
     columns = {name: np.asarray(frame[name]) for name in ("arm", "quantity", "day", "n", *_BAND_EDGES)}
     arms = list(dict.fromkeys(columns["arm"].tolist()))
-    # Where nobody is infused there is no course of CAR T cells to show.
-    quantities = [name for name in _QUANTITIES if (columns["q95"][columns["quantity"] == name] > 0.0).any()]
+    # Where nobody is infused there is no course of CAR T cells to show; a marrow always is.
+    quantities = [
+        name
+        for name in _QUANTITIES
+        if name == "marrow_blast_fraction" or (columns["q95"][columns["quantity"] == name] > 0.0).any()
+    ]
     panels = new_panels(axes, len(arms) * len(quantities), width=3.3, height=2.5, columns=len(arms))
     for place, ax in enumerate(panels):
         quantity, arm = quantities[place // len(arms)], arms[place % len(arms)]

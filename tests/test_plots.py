@@ -229,3 +229,9 @@ def test_line_of_relapse_is_that_of_the_criteria():
 
     assert lines() == {"5 %": 0.05}
     assert lines(relapse_blasts=0.125) == {"12.5 %": 0.125}
+
+
+def test_a_course_without_any_cell_is_still_drawn():
+    frame = kinetics_frame()
+    frame[["q05", "q25", "q50", "q75", "q95"]] = 0.0
+    assert [ax.get_title(loc="left") for ax in plots.kinetics(frame)] == ["low", "high"]

@@ -77,7 +77,9 @@ def forest_columns(result: Result) -> dict[str, NDArray[Any]]:
     limits = {row.id: (row.low, row.high) for row in result.scenario.reported}
     records = []
     for found in result.comparisons:
-        if found.kind == "qualitative" or np.isnan(found.simulated.value):
+        # A median that is not reached is no mark, but what trials of that size would see is shown.
+        nobody = np.isnan(found.simulated.value) and found.predictive is None
+        if found.kind == "qualitative" or nobody:
             continue
         unit = unit_of(found)
         if unit is None:

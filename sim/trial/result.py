@@ -241,13 +241,18 @@ class Result:
         Raises
         ------
         InputError
-            When the scenario reports nothing that has a number.
+            When the scenario reports nothing that has a number, or nobody is simulated to take one from.
         """
         from sim import plots
         from sim.trial.forest import forest_columns
 
         columns = forest_columns(self)
         if not len(columns["label"]):
+            if any(row.kind != "qualitative" for row in self.scenario.reported):
+                raise InputError(
+                    f"{self.scenario.name}: no simulated patient to take a reported figure from; nothing to set beside; "
+                    "look at the summary"
+                )
             raise InputError(
                 f"{self.scenario.name}: reports no number; nothing to set beside; choose another scenario"
             )

@@ -22,6 +22,7 @@ from sim.network.simulation import ODE
 from sim.trial import run as running
 from sim.trial import story, summary
 from sim.trial.estimates import Estimate, binomial_interval
+from sim.trial.forest import forest_columns
 from sim.trial.incidence import cumulative_incidence
 from sim.trial.outcomes import COLUMNS
 from sim.trial.predictive import Predictive
@@ -453,6 +454,26 @@ def test_reported_outcomes_are_a_table_of_the_promised_columns_also_where_there_
     silent = sim.Result(result.scenario.with_({"reported": []}), 1, "hybrid", result.outcomes, result.courses)
     assert silent.reported().columns.tolist() == table.columns.tolist()
     assert len(silent.reported()) == 0
+
+
+def test_figure_of_reported_outcomes_says_why_there_is_none(result):
+    silent = replace(result, scenario=result.scenario.with_({"reported": []}))
+    with pytest.raises(InputError, match="fry2018-cd22: reports no number"):
+        silent.forest()
+    nobody = result.outcomes.select(np.zeros(result.outcomes.rows, dtype=np.bool_))
+    with pytest.raises(InputError, match="no simulated patient to take a reported figure from"):
+        replace(result, outcomes=nobody).forest()
+
+
+def test_median_that_is_not_reached_keeps_its_row_in_the_figure(result):
+    predictive = Predictive(250.0, np.inf, 0.01, False)
+    row = median_row(result, Estimate(np.nan, 200.0, np.nan), predictive)
+    columns = forest_columns(told_with(result, row))
+    assert columns["label"].tolist() == ["Median duration of remission"]
+    assert (columns["lower"][0], columns["upper"][0]) == (250.0, np.inf)
+    told_with(result, row).forest()
+    nobody = replace(row, simulated=Estimate(np.nan, np.nan, np.nan), predictive=None, inside=None)
+    assert len(forest_columns(told_with(result, nobody))["label"]) == 0
 
 
 def test_result_without_a_course_has_no_kinetics(result):
