@@ -12,9 +12,12 @@ from sim.trial.problems import Place, Problem, show, suggest
 
 if TYPE_CHECKING:
     from sim.trial.scenario import Scenario
-    from sim.trial.scenario_schema import Infusion
+    from sim.trial.scenario_schema import Infusion, Lymphodepletion
 
 __all__ = ["cross_check"]
+
+_COURSE = ("fludarabine", "cyclophosphamide", "depth", "log_kill")
+"""What a lymphodepletion does, apart from when."""
 
 
 def cross_check(scenario: Scenario) -> list[Problem]:
@@ -126,6 +129,29 @@ def _arms(scenario: Scenario) -> Iterator[Problem]:
             )
         for i, infusion in enumerate(arm.infusions):
             yield from _infusion(scenario, infusion, (*at, "infusions", i))
+        yield from _lymphodepletions(scenario, name)
+
+
+def _lymphodepletions(scenario: Scenario, arm: str) -> Iterator[Problem]:
+    """Planned infusions share the course that begins on one day; two different ones would be a regimen that nobody wrote."""
+    first: dict[float, tuple[int, Lymphodepletion]] = {}
+    for i, infusion in enumerate(scenario.arms[arm].infusions):
+        given = scenario.lymphodepletion_of(arm, infusion)
+        if infusion.only_if != "always" or given is None:
+            continue
+        day = infusion.day + infusion.delay + given.start
+        earlier, shared = first.setdefault(day, (i, given))
+        differing = [key for key in _COURSE if getattr(given, key) != getattr(shared, key)]
+        if differing:
+            inherited = infusion.lymphodepletion == "inherit"
+            at: Place = ("arms", arm, "infusions", i, "lymphodepletion")
+            yield Problem(
+                at if inherited else (*at, differing[0]),
+                "inherit" if inherited else _written(getattr(given, differing[0])),
+                f"infusions share the course that begins on one day, and that of infusions.{earlier} on day {day:g} has"
+                f" another {differing[0]}",
+                "write the same, none here, or another start",
+            )
 
 
 def _infusion(scenario: Scenario, infusion: Infusion, at: Place) -> Iterator[Problem]:
@@ -157,6 +183,11 @@ def _infusion(scenario: Scenario, infusion: Infusion, at: Place) -> Iterator[Pro
         yield Problem(
             (*at, "delay"), show(infusion.delay), "only a rule waits", "remove it, or give a later day"
         )
+
+
+def _written(value: object) -> str:
+    """Return a value or a law as a part of a line."""
+    return value.describe() if isinstance(value, Law) else show(value)
 
 
 def _bridging(scenario: Scenario) -> Iterator[Problem]:

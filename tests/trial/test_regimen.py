@@ -56,6 +56,44 @@ def test_infusions_of_one_day_share_a_lymphodepletion() -> None:
     assert [i.slot for i in plan.infusions] == ["cd19_0", "cd22_0"]
 
 
+@pytest.mark.parametrize(
+    ("second", "place", "value"),
+    [
+        ({"fludarabine": False}, "lymphodepletion.fludarabine", "false"),
+        ({"cyclophosphamide": False}, "lymphodepletion.cyclophosphamide", "false"),
+        ({"depth": 0.1}, "lymphodepletion.depth", "0.1"),
+        ({"log_kill": 0.5}, "lymphodepletion.log_kill", "0.5"),
+        ({"start": -6, "depth": 0.1, "day": 2}, "lymphodepletion.depth", "0.1"),
+    ],
+)
+def test_two_lymphodepletions_that_begin_on_one_day_are_refused(
+    second: dict[str, Any], place: str, value: str
+) -> None:
+    day = second.pop("day", 0)
+    arms = {"a": [infusion(), infusion("cd22", day=day, lymphodepletion=second)]}
+    with pytest.raises(ScenarioError) as caught:
+        trial(arms)
+    (line,) = caught.value.problems
+    assert line.startswith(f"arms.a.infusions.1.{place}: {value}")
+    assert "infusions.0 on day -4 has another" in line
+    assert line.endswith("write the same, none here, or another start")
+
+
+def test_an_inherited_lymphodepletion_beside_another_is_refused_where_it_is_inherited() -> None:
+    arms = {"a": [infusion(lymphodepletion={"fludarabine": False}), infusion("cd22")]}
+    with pytest.raises(
+        ScenarioError, match=r"^arms\.a\.infusions\.1\.lymphodepletion: inherit; infusions share"
+    ):
+        trial(arms)
+
+
+@pytest.mark.parametrize("second", ["none", {"note": "the same"}, {"start": -5, "fludarabine": False}])
+def test_one_day_may_have_one_lymphodepletion_written_twice_or_two_of_other_days(second: Any) -> None:
+    plan = schedule(trial({"a": [infusion(), infusion("cd22", lymphodepletion=second)]}), "a")
+    days = [-4.0, -5.0] if isinstance(second, dict) and "start" in second else [-4.0]
+    assert [course.day for course in plan.courses] == days
+
+
 def test_parts_of_a_split_dose_take_slots_of_their_own_and_add_up() -> None:
     split = [{"day": 0, "fraction": 0.1}, {"day": 1, "fraction": 0.3}, {"day": 2, "fraction": 0.6}]
     scenario = trial({"a": [infusion(split=split)], "b": [infusion()]})
