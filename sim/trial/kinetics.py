@@ -108,7 +108,7 @@ def _area(day: Floats, series: Floats) -> Floats:
     if day[-1] < _AUC_UNTIL:
         return np.full(len(series), np.nan)
     inside = int(np.searchsorted(day, _AUC_UNTIL, side="right"))
-    area = np.trapezoid(series[:, :inside], day[:inside], axis=1)
+    area = _sum(0.5 * (series[:, 1:inside] + series[:, : inside - 1]) * np.diff(day[:inside]))
     rest = _AUC_UNTIL - day[inside - 1]
     if rest > 0.0:
         slope = (series[:, inside] - series[:, inside - 1]) / (day[inside] - day[inside - 1])
@@ -157,6 +157,16 @@ def _terminal(day: Floats, level: Floats) -> Floats:
     slope = np.divide((x * logs).sum(axis=1), spread, out=np.zeros(len(level)), where=spread > 0.0)
     falling = (count >= 3) & (slope < -_FLAT)
     return np.where(falling, np.log(2.0) / np.where(falling, -slope, 1.0), np.nan)
+
+
+def _sum(values: Floats) -> Floats:
+    """Return the sum of each row, added up in the order of the columns.
+
+    The order in which `sum` adds depends on how the array lies in memory, and so on how many rows there are: a patient
+    on his own would differ from himself among others by rounding.
+    """
+    added: Floats = np.cumsum(values, axis=1)[:, -1] if values.shape[1] else np.zeros(len(values))
+    return added
 
 
 def _last_true(where: Bools) -> NDArray[np.int64]:

@@ -114,3 +114,14 @@ def test_rows_do_not_meet() -> None:
             "terminal_half_life",
         ):
             assert getattr(together, name)[number] == pytest.approx(getattr(alone, name)[0], nan_ok=True)
+
+
+def test_a_patient_alone_is_the_same_to_the_last_bit_however_the_rows_lie_in_memory() -> None:
+    noise = np.exp(np.random.default_rng(1).normal(0.0, 0.5, (40, len(DAY))))
+    rows = curve() * noise
+    for together in (rows, np.asfortranarray(rows), np.repeat(rows[:, :, None], 3, axis=2)[:, :, 1]):
+        found = kinetics(DAY, together)
+        for number in range(len(rows)):
+            alone = kinetics(DAY, rows[number : number + 1])
+            for name, values in vars(found).items():
+                assert values[number] == getattr(alone, name)[0] or np.isnan(values[number]), name
