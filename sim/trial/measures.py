@@ -54,8 +54,8 @@ def population(outcomes: Outcomes, among: Among) -> Bools:
     outcomes : Outcomes
         Rows of one arm or several.
     among : str
-        An analysis set; or, of the evaluable, the responders, the relapsed, the re-infused, those most of whose blasts
-        lacked CD19 at baseline, or the transplanted.
+        An analysis set; or, of the evaluable, the responders, the relapsed, the re-infused, those whose leukaemia was
+        CD19-negative at baseline by `criteria.antigen_negative_share`, or the transplanted.
 
     Returns
     -------
@@ -73,7 +73,7 @@ def population(outcomes: Outcomes, among: Among) -> Bools:
         "responders": outcomes["cr"] == 1,
         "relapsed": np.isfinite(outcomes["relapse_day"]),
         "reinfused": np.isfinite(outcomes["reinfusion_day"]),
-        "cd19_negative_at_baseline": outcomes["baseline_cd19_negative_share"] >= 0.5,
+        "cd19_negative_at_baseline": outcomes["cd19_negative_at_baseline"] == 1,
         "transplanted": np.isfinite(outcomes["transplant_day"]),
     }[among]
     return np.asarray(evaluable & chosen)

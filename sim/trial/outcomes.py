@@ -49,7 +49,7 @@ COLUMNS = (
         "last_assessment_day",
         "last_followup_day",
     ),
-    *("baseline_blasts", "baseline_cd19_negative_share", "b_cell_aplasia"),
+    *("baseline_blasts", "baseline_cd19_negative_share", "cd19_negative_at_baseline", "b_cell_aplasia"),
     *("doubling_time", "contraction_half_life", "terminal_half_life"),
     *("last_detectable_day", "origin_day"),
 )
@@ -59,7 +59,7 @@ COLUMNS = (
 TRUTHS = frozenset(
     (
         *("cr", "mrd_negative", "efs_event", "rfs_event", "remission_event", "os_event"),
-        *("rescued", "relapse_car_t_persisting", "b_cell_aplasia"),
+        *("rescued", "relapse_car_t_persisting", "b_cell_aplasia", "cd19_negative_at_baseline"),
     )
 )
 #: Columns of text.
@@ -211,6 +211,12 @@ def assess(seen: Observations, criteria: Criteria) -> Outcomes:
         "cr": np.where(found.judged, found.cr & given, np.nan),
         "mrd_negative": np.where(seen.mrd_measured, found.mrd_negative & given, np.nan),
         "b_cell_aplasia": found.b_cell_aplasia.astype(np.float64),
+        # Called negative before treatment as a relapse is afterwards; without leukaemia there is nothing to call.
+        "cd19_negative_at_baseline": np.where(
+            np.isfinite(seen.baseline_cd19_negative_share),
+            seen.baseline_cd19_negative_share >= criteria.antigen_negative_share,
+            np.nan,
+        ),
     }
     numbers = {
         "relapse_day": found.relapse_day,

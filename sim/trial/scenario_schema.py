@@ -243,7 +243,8 @@ class Criteria(Block):
     cd22_low_fold : float
         A relapse counts as CD22-low when the blasts' mean CD22 is below this multiple of the baseline.
     antigen_negative_share : float
-        A relapse counts as antigen-negative when at least this share of the blasts lacks the antigen.
+        A relapse, or the leukaemia before treatment, counts as antigen-negative when at least this share of the blasts lacks the
+        antigen.
     extramedullary_cells : float
         Leukaemia cells outside the marrow that count as disease.
     b_cell_aplasia : float

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from sim.trial.endpoints import endpoint_times
+from sim.trial.measures import population
 from sim.trial.outcomes import COLUMNS, Outcomes
 from tests.trial.hand_made import CLEARED, START, judged, patient, relapsing, value
 
@@ -25,6 +26,18 @@ TIMES = (
     "os_days",
     "os_event",
 )
+
+
+def test_leukaemia_is_called_cd19_negative_before_treatment_as_a_relapse_is_after_it() -> None:
+    """Shares of 1e11 blasts without CD19; where there is no leukaemia, or the row failed, nothing is called."""
+    shares = (0.0, 0.29, 0.3, 0.5, 1.0)
+    rows = [patient(cd19_negative_cells=((START, share * 1e11),)) for share in shares]
+    rows.append(patient(leukaemia_cells=((START, 0.0),)))
+    for criterion, expected in ((0.5, [0, 0, 0, 1, 1, NAN]), (0.3, [0, 0, 1, 1, 1, NAN])):
+        found = judged(*rows, antigen_negative_share=criterion)
+        np.testing.assert_array_equal(found["cd19_negative_at_baseline"], expected)
+        chosen = population(found, "cd19_negative_at_baseline")
+        np.testing.assert_array_equal(chosen, [one == 1 for one in expected])
 
 
 class TestTimes:

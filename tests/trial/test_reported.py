@@ -311,7 +311,7 @@ class TestMeasures:
             relapse_day=[100, NAN, NAN, NAN, NAN, NAN],
             reinfusion_day=[NAN, NAN, 42, NAN, NAN, NAN],
             transplant_day=[NAN, 80, NAN, NAN, NAN, NAN],
-            baseline_cd19_negative_share=[0.9, 0.1, 0.9, 0.9, NAN, NAN],
+            cd19_negative_at_baseline=[1, 0, 1, 1, NAN, NAN],
         )
         expected = {
             "enrolled": [0, 1, 2, 3, 4],
