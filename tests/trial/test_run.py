@@ -248,9 +248,14 @@ class TestRealCourses:
         assert len(course) == 1
         assert "cd22_mean_density" in course.names
         assert len(course.names) > 20
-        seen = observe(course, real.scenario.assay, seed=5, patients=course.patients, arm="higher")
-        again = Outcomes({**assess(seen, real.scenario.criteria), "patient": np.array([4])})
-        same(again, real.outcomes.arm("higher").select(np.arange(6) == 4))
+
+    @pytest.mark.parametrize("arm", ["lowest", "higher"])
+    def test_replayed_patient_has_the_endpoints_of_his_row(self, real, arm):
+        for patient in range(6):
+            course = real.rerun(arm=arm, patient=patient)
+            seen = observe(course, real.scenario.assay, seed=5, patients=course.patients, arm=arm)
+            again = Outcomes({**assess(seen, real.scenario.criteria), "patient": np.array([patient])})
+            same(again, real.outcomes.arm(arm).select(np.arange(6) == patient))
 
     def test_replay_of_a_run_that_was_read_back_is_the_same(self, real, tmp_path):
         found = sim.open(real.save(tmp_path / "run", figures=False))
