@@ -1,4 +1,4 @@
-"""Kaplan-Meier curves with bands, medians, milestones and restricted means, and the log-rank test.
+"""Kaplan-Meier curves with bands, medians and milestones.
 
 Arrays in, frozen dataclasses out; no data frames. Ties: see `sim.trial.estimates`.
 """
@@ -6,7 +6,7 @@ Arrays in, frozen dataclasses out; no data frames. Ties: see `sim.trial.estimate
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,27 +23,12 @@ from sim.trial.estimates import (
     step_value,
 )
 
-__all__ = ["Band", "LogRank", "SurvivalCurve", "kaplan_meier", "logrank"]
+__all__ = ["Band", "SurvivalCurve", "kaplan_meier"]
 
 Band = Literal["log-log", "log", "plain"]
 
 # Two values of a curve closer than this are one horizontal piece (the tolerance of R's quantile.survfit).
 _FLAT = float(np.sqrt(np.finfo(np.float64).eps))
-
-
-class LogRank(NamedTuple):
-    """The two-sided log-rank test of two groups.
-
-    Attributes
-    ----------
-    statistic : float
-        Standardised difference, normal with mean 0 and variance 1 when both groups have one law.
-    p_value : float
-        Two-sided.
-    """
-
-    statistic: float
-    p_value: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,51 +115,6 @@ class SurvivalCurve:
         """Return the median with its interval; NaN for what the curve does not reach."""
         return self.quantile(0.5)
 
-    def restricted_mean(self, until: float) -> Estimate:
-        r"""Return the mean time free of the event within ``[0, until]``: the area under the curve.
-
-        With A(t) the area from t to ``until`` the variance is
-        :math:`\sum_{t_i \le \tau} A(t_i)^2 d_i / (n_i (n_i - d_i))`; the interval is the normal one.
-
-        Raises
-        ------
-        ValueError
-            If ``until`` is not positive, lies beyond the follow-up while the curve is above 0, or other causes compete.
-
-        References
-        ----------
-        Royston P, Parmar MKB (2013). BMC Medical Research Methodology 13:152. doi:10.1186/1471-2288-13-152
-
-        Examples
-        --------
-        >>> kaplan_meier([1, 2, 3], [1, 1, 1]).restricted_mean(3).value
-        2.0
-        """
-        if not until > 0.0:
-            raise ValueError(f"until: {until}; a positive time; give the end of the window")
-        if self.competing.any():
-            raise ValueError(
-                "restricted mean: other causes compete; its variance is another; censor them or ignore them"
-            )
-        if np.isnan(self.at(until)):
-            raise ValueError(
-                f"until: {until}; within the follow-up, which ends at {self.time[-1]:g}; give less"
-            )
-        inside = (self.time < until) & (self.time > 0.0)
-        at_zero = float(self.at(0.0))
-        edges = np.concatenate(([0.0], self.time[inside], [until]))
-        heights = np.concatenate(([at_zero], self.survival[inside]))
-        pieces = heights * np.diff(edges)
-        area = float(pieces.sum())
-        # An event at or before time 0 scales the whole curve, so the area behind it is all of it.
-        behind = np.concatenate(
-            (np.full(np.count_nonzero(self.time <= 0.0), area), np.cumsum(pieces[::-1])[::-1][1:])
-        )
-        used = self.time < until
-        variance = float(np.sum(behind**2 * hazard_variance(self.at_risk[used], self.events[used])))
-        half = float(ndtri(0.5 + 0.5 * self.level)) * variance**0.5
-        return Estimate(area, area - half, area + half)
-
     def _beyond(self, curve: Floats) -> float:
         """Return what a curve is after the last time: known only when everybody had the event, or another cause."""
         ended = self.at_risk[-1] == self.events[-1] + self.competing[-1]
@@ -245,42 +185,6 @@ def kaplan_meier(
         size=len(times),
         level=level,
     )
-
-
-def logrank(time_a: ArrayLike, event_a: ArrayLike, time_b: ArrayLike, event_b: ArrayLike) -> LogRank:
-    """Test whether two groups share one survival law.
-
-    Parameters
-    ----------
-    time_a, time_b : array_like
-        Times of the events or ends of follow-up of each group.
-    event_a, event_b : array_like of bool
-        Whether each time is an event.
-
-    Returns
-    -------
-    LogRank
-        Statistic below 0 when group a has fewer events than expected.
-
-    References
-    ----------
-    Mantel N (1966). Cancer Chemotherapy Reports 50:163-170.
-
-    Examples
-    --------
-    >>> logrank([1, 2, 3], [1, 1, 1], [1, 2, 3], [1, 1, 1]).p_value
-    1.0
-    """
-    # SciPy's statistics take half a second to import, and only this function needs them.
-    from scipy.stats import CensoredData
-    from scipy.stats import logrank as scipy_logrank
-
-    groups = []
-    for time, event in ((time_a, event_a), (time_b, event_b)):
-        times, codes = checked_times(time, np.asarray(event).astype(bool))
-        groups.append(CensoredData(uncensored=times[codes == 1], right=times[codes == 0]))
-    found = scipy_logrank(groups[0], groups[1])
-    return LogRank(float(found.statistic), float(found.pvalue))
 
 
 def _survival_band(survival: Floats, log_variance: Floats, level: float, band: Band) -> tuple[Floats, Floats]:

@@ -9,17 +9,16 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 from scipy.stats import CensoredData
-from statsmodels.duration.survfunc import CumIncidenceRight, SurvfuncRight, survdiff
+from statsmodels.duration.survfunc import CumIncidenceRight, SurvfuncRight
 from statsmodels.stats.proportion import proportion_confint
 
 from sim.trial.estimates import binomial_interval
 from sim.trial.incidence import cumulative_incidence
-from sim.trial.survival import kaplan_meier, logrank
+from sim.trial.survival import kaplan_meier
 
-# 6-mercaptopurine against placebo, Freireich et al. 1963 (weeks of remission): the textbook case.
+# 6-mercaptopurine, Freireich et al. 1963 (weeks of remission): the textbook case.
 REMISSION = np.array([6, 6, 6, 6, 7, 9, 10, 10, 11, 13, 16, 17, 19, 20, 22, 23, 25, 32, 32, 34, 35])
 RELAPSED = np.array([1, 1, 1, 0, 1, 0, 1, 0, 0, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0])
-PLACEBO = np.array([1, 1, 2, 2, 3, 4, 4, 5, 5, 8, 8, 8, 8, 11, 11, 12, 12, 15, 17, 22, 23])
 
 
 def censored_sample(seed: int, size: int, causes: int = 1) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -100,7 +99,6 @@ class TestKaplanMeier:
         assert (curve.censored.tolist(), curve.events.tolist()) == ([1, 2, 1], [0, 0, 0])
         assert (curve.variance == 0.0).all()
         assert np.isnan(curve.median()).all()
-        assert curve.restricted_mean(3.0) == (3.0, 3.0, 3.0)
         assert stats.ecdf(CensoredData(right=[3, 1, 2, 2])).sf.evaluate(2.5) == curve.at(2.5) == 1.0
 
     @pytest.mark.parametrize(("event", "after"), [(True, 0.0), (False, np.nan)])
@@ -168,35 +166,6 @@ class TestKaplanMeier:
             narrow += abs(middle - truth) <= 0.25 * (high - low)
         assert 0.93 < inside / 2000 < 0.975
         assert narrow / 2000 < 0.93  # half as wide, the interval must fail the same test
-
-
-class TestRestrictedMean:
-    def test_is_the_mean_when_everybody_is_seen(self) -> None:
-        time = np.array([2.0, 3.0, 7.0, 8.0])
-        found = kaplan_meier(time, np.ones(4)).restricted_mean(8.0)
-        assert found.value == pytest.approx(time.mean())
-        # For complete data the formula gives the variance of a mean with divisor n.
-        half = stats.norm.ppf(0.975) * np.sqrt(time.var() / 4)
-        assert (found.upper - found.value) == pytest.approx(half)
-
-    def test_variance_matches_the_sum_by_hand(self) -> None:
-        curve = kaplan_meier([1, 2, 3, 4], [1, 0, 1, 0])
-        found = curve.restricted_mean(4.0)
-        assert found.value == pytest.approx(1 + 0.75 * 2 + 0.375 * 1)
-        variance = 1.875**2 * 1 / (4 * 3) + 0.375**2 * 1 / (2 * 1)
-        assert found.upper - found.value == pytest.approx(stats.norm.ppf(0.975) * np.sqrt(variance))
-
-    def test_counts_events_at_day_zero(self) -> None:
-        curve = kaplan_meier([0, 0, 10, 10], [1, 1, 0, 0])
-        found = curve.restricted_mean(10.0)
-        assert found.value == pytest.approx(5.0)
-        # 10 x a share of 1/2 in 4 patients.
-        assert found.upper - found.value == pytest.approx(stats.norm.ppf(0.975) * 10 * np.sqrt(0.25 / 4))
-
-    @pytest.mark.parametrize("until", [0.0, -1.0, 5.0])
-    def test_refuses_a_window_it_has_not_seen(self, until: float) -> None:
-        with pytest.raises(ValueError, match="until"):
-            kaplan_meier([1, 4], [1, 0]).restricted_mean(until)
 
 
 class TestCumulativeIncidence:
@@ -285,29 +254,6 @@ class TestCumulativeIncidence:
     def test_refuses_a_cause_without_a_name(self) -> None:
         with pytest.raises(ValueError, match="cause"):
             cumulative_incidence([1, 2], [1, 3], ["relapse", "death"])
-
-
-class TestLogRank:
-    def test_matches_the_textbook_remission_data(self) -> None:
-        found = logrank(REMISSION, RELAPSED, PLACEBO, np.ones(21))
-        assert found.statistic**2 == pytest.approx(16.79, abs=5e-3)
-        assert found.p_value == pytest.approx(4.17e-5, rel=5e-3)
-        assert found.statistic < 0
-
-    @pytest.mark.parametrize("seed", range(3))
-    def test_equals_statsmodels_with_ties(self, seed: int) -> None:
-        (a, event_a), (b, event_b) = censored_sample(seed, 80), censored_sample(seed + 50, 60)
-        chi, p = survdiff(
-            np.concatenate([a, b]), np.concatenate([event_a, event_b]), np.repeat([0, 1], [80, 60])
-        )
-        found = logrank(a, event_a, b, event_b)
-        assert found.statistic**2 == pytest.approx(chi, rel=1e-9)
-        assert found.p_value == pytest.approx(p, rel=1e-9)
-
-    def test_is_blind_to_the_order_of_the_groups(self) -> None:
-        one = logrank(REMISSION, RELAPSED, PLACEBO, np.ones(21))
-        other = logrank(PLACEBO, np.ones(21), REMISSION, RELAPSED)
-        assert one.statistic == pytest.approx(-other.statistic)
 
 
 class TestBinomialInterval:
