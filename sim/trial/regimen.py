@@ -58,7 +58,8 @@ class PlannedInfusion:
     delay : float
         Days from the decision to the infusion; 0 for a planned one.
     lymphodepletion_delay : float
-        Days from the decision to its lymphodepletion; infinite for none, and for planned infusions.
+        Days from the decision to its lymphodepletion; infinite for none, for one shared with an earlier infusion of the list, and for
+        planned infusions.
     dose : Law or ByBurden
         cells/kg, of the whole infusion.
     fraction : float
@@ -103,12 +104,13 @@ def schedule(scenario: Scenario, arm: str) -> Schedule:
 
     Notes
     -----
-    Infusions on one day share one lymphodepletion. "remission" and "non_responder" are decided early enough for the lymphodepletion that
+    Infusions on one day share one lymphodepletion, and so do those that wait for one decision. "remission" and "non_responder" are decided early enough for the lymphodepletion that
     goes with the infusion: when the delay is shorter than its lead, the decision moves forward in time.
     """
     infusions: list[PlannedInfusion] = []
     courses: list[Course] = []
     used: Counter[str] = Counter()
+    prepared: set[tuple[str, float, float]] = set()
     for order, infusion in enumerate(scenario.arm(arm).infusions):
         given = scenario.lymphodepletion_of(arm, infusion)
         if infusion.only_if == "always":
@@ -118,9 +120,12 @@ def schedule(scenario: Scenario, arm: str) -> Schedule:
             if given is not None and start not in {course.day for course in courses}:
                 courses.append(Course(str(sum(c.day is not None for c in courses)), start, given))
         else:
-            parts = _waiting(infusion, order, given, used)
+            time = (infusion.only_if, infusion.day, infusion.delay + (0.0 if given is None else given.start))
+            depletes = given is not None and time not in prepared
+            parts = _waiting(infusion, order, given, used, depletes)
             infusions += parts
-            if given is not None:
+            if given is not None and depletes:
+                prepared.add(time)
                 courses.append(Course(parts[0].slot, None, given))
     return Schedule(tuple(infusions), tuple(courses))
 
@@ -139,8 +144,9 @@ def _planned(infusion: Infusion, order: int, day: float, used: Counter[str]) -> 
 
 
 def _waiting(
-    infusion: Infusion, order: int, given: Lymphodepletion | None, used: Counter[str]
+    infusion: Infusion, order: int, given: Lymphodepletion | None, used: Counter[str], depletes: bool
 ) -> list[PlannedInfusion]:
+    """Return the parts of an infusion that waits; `depletes` says whether it brings its own lymphodepletion, or shares an earlier one's."""
     rule = infusion.only_if
     lead = 0.0 if given is None else -given.start
     early = max(lead - infusion.delay, 0.0)
@@ -151,7 +157,7 @@ def _waiting(
         key = f"{infusion.product}_{rule}"
         slot = f"{key}_{used[key]}"
         used[key] += 1
-        before = max(delay - lead, FIRST_WAIT) if given is not None and part == 0 else math.inf
+        before = max(delay - lead, FIRST_WAIT) if depletes and part == 0 else math.inf
         out.append(
             PlannedInfusion(
                 order, infusion.product, slot, rule, day, delay + lag, before, infusion.dose, fraction

@@ -133,14 +133,15 @@ def _arms(scenario: Scenario) -> Iterator[Problem]:
 
 
 def _lymphodepletions(scenario: Scenario, arm: str) -> Iterator[Problem]:
-    """Planned infusions share the course that begins on one day; two different ones would be a regimen that nobody wrote."""
-    first: dict[float, tuple[int, Lymphodepletion]] = {}
+    """Infusions share the course that begins at one time; two different ones would be a regimen that nobody wrote."""
+    first: dict[tuple[str, float, float], tuple[int, Lymphodepletion]] = {}
     for i, infusion in enumerate(scenario.arms[arm].infusions):
         given = scenario.lymphodepletion_of(arm, infusion)
-        if infusion.only_if != "always" or given is None:
+        if given is None:
             continue
-        day = infusion.day + infusion.delay + given.start
-        earlier, shared = first.setdefault(day, (i, given))
+        start = infusion.day + infusion.delay + given.start
+        decided = 0.0 if infusion.only_if == "always" else infusion.day
+        earlier, shared = first.setdefault((infusion.only_if, decided, start), (i, given))
         differing = [key for key in _COURSE if getattr(given, key) != getattr(shared, key)]
         if differing:
             inherited = infusion.lymphodepletion == "inherit"
@@ -148,8 +149,7 @@ def _lymphodepletions(scenario: Scenario, arm: str) -> Iterator[Problem]:
             yield Problem(
                 at if inherited else (*at, differing[0]),
                 "inherit" if inherited else _written(getattr(given, differing[0])),
-                f"infusions share the course that begins on one day, and that of infusions.{earlier} on day {day:g} has"
-                f" another {differing[0]}",
+                f"infusions share the course that begins at one time, and that of infusions.{earlier} has another {differing[0]}",
                 "write the same, none here, or another start",
             )
 
