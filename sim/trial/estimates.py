@@ -41,14 +41,18 @@ class Estimate(NamedTuple):
 
 
 def binomial_interval(
-    events: int, size: int, *, level: float = 0.95, method: Literal["wilson", "clopper-pearson"] = "wilson"
+    events: float,
+    size: float,
+    *,
+    level: float = 0.95,
+    method: Literal["wilson", "clopper-pearson"] = "wilson",
 ) -> Estimate:
     """Return a proportion with its interval.
 
     Parameters
     ----------
-    events, size : int
-        How many of how many; with ``size`` 0 everything is NaN.
+    events, size : int or float
+        How many of how many; with ``size`` 0 everything is NaN. Fractions of patients count where one was simulated several times.
     level : float
         Confidence level.
     method : {"wilson", "clopper-pearson"}

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from sim.trial.endpoints import Endpoint, Rule, endpoint_times, event_free
-from sim.trial.estimates import Estimate
+from sim.trial.estimates import Estimate, binomial_interval
 from sim.trial.measures import is_share, measure, population
 from sim.trial.outcomes import Outcomes
 from sim.trial.predictive import (
@@ -133,7 +132,7 @@ def compare_reported(
     elif row.kind == "range" and row.low is not None and row.high is not None:
         beside = _band(row, (row.low, row.high), parts, transplant, level)
     elif row.kind == "qualitative" and is_share(row.endpoint):
-        beside = beside._replace(simulated=_share(_counts(parts, row), level))
+        beside = beside._replace(simulated=_share(parts, row, level))
     return Comparison(
         id=row.id,
         endpoint=row.endpoint,
@@ -161,7 +160,7 @@ class _Beside(NamedTuple):
 
 def _count(events: int, of: int, counts: tuple[float, float], level: float) -> _Beside:
     """Set a count beside its beta-binomial law; as shares."""
-    simulated = _share(counts, level)
+    simulated = binomial_interval(counts[0], sum(counts), level=level)
     if not sum(counts):
         return _Beside(events / of, simulated, None, None)
     found = count_predictive(beta_binomial(of, *counts), events, level)
@@ -197,7 +196,7 @@ def _band(
     low, high = limits
     unreached = False
     if is_share(row.endpoint):
-        simulated = _share(_counts(parts, row), level)
+        simulated = _share(parts, row, level)
     else:
         days, cause = _times(row, parts, transplant)
         simulated = _median(days, cause, level)
@@ -238,16 +237,10 @@ def _counts(parts: Sequence[Outcomes], row: Reported) -> tuple[float, float]:
     return with_, without
 
 
-def _share(counts: tuple[float, float], level: float) -> Estimate:
-    """Return the share with Wilson's interval, which takes fractions of patients too."""
-    size = sum(counts)
-    if size == 0:
-        return _NOTHING
-    share = counts[0] / size
-    z2 = float(ndtri(0.5 + 0.5 * level)) ** 2
-    centre = (share + z2 / (2 * size)) / (1 + z2 / size)
-    half = (z2 * share * (1 - share) / size + (z2 / (2 * size)) ** 2) ** 0.5 / (1 + z2 / size)
-    return Estimate(share, max(0.0, centre - half), min(1.0, centre + half))
+def _share(parts: Sequence[Outcomes], row: Reported, level: float) -> Estimate:
+    """Return the simulated share with Wilson's interval."""
+    events, others = _counts(parts, row)
+    return binomial_interval(events, events + others, level=level)
 
 
 def _times(row: Reported, parts: Sequence[Outcomes], transplant: Rule) -> tuple[Floats, NDArray[np.int64]]:

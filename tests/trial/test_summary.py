@@ -64,8 +64,6 @@ def test_competing_curve_is_one_minus_the_incidence_and_the_band_holds_it() -> N
     assert curve.variance[1] == pytest.approx(0.75 * 0.25 / 4)
     assert (curve.lower <= curve.survival).all()
     assert (curve.survival <= curve.upper).all()
-    with pytest.raises(ValueError, match="compete"):
-        curve.restricted_mean(365)
 
 
 def test_labels_say_that_a_transplant_competes() -> None:
