@@ -98,7 +98,7 @@ def test_a_loss_that_does_not_vanish_with_its_count_ends_the_row_where_none_is_l
     x: float, rtol: float
 ) -> None:
     """Gone after five days whatever is lost a day; the saves until then are the exact straight line, those after it are NaN."""
-    t = np.linspace(0, 10, 41)
+    t = np.linspace(0, 10, 42)  # without day 5 itself, which rounding may put on either side
     net = loss("k", x)
     with pytest.warns(NumericalWarning, match="2 of 3 rows.*took a count below zero"):
         out = simulate(net, t, ODE(rtol=rtol), parameters={"k": [x / 5, x / 20, x / 5]})
