@@ -71,6 +71,7 @@ def km(
     until: float | None = None,
     bands: bool = True,
     table: bool = True,
+    arms: Sequence[str] | None = None,
 ) -> Axes:
     """Draw Kaplan-Meier curves with pointwise bands, censor ticks and the numbers at risk below.
 
@@ -86,6 +87,8 @@ def km(
         Last day shown; the last follow-up without it.
     bands, table : bool
         Whether to draw the bands and the table at risk.
+    arms : sequence of str, optional
+        All arms of the trial in order, where some have no curve: an arm keeps its colour. Those of the curves without it.
 
     Returns
     -------
@@ -97,8 +100,9 @@ def km(
     ax = one_axes(ax, width=max(5.6, 4.2 + 0.135 * longest), height=3.6 + 0.17 * len(curves) * table)
     last = until if until is not None else max(float(curve.time[-1]) for curve in curves.values())
     labels: list[tuple[float, str, str]] = []
-    for number, (arm, curve) in enumerate(curves.items()):
-        colour = arm_colour(number)
+    colours = {arm: arm_colour(number) for number, arm in enumerate(curves if arms is None else arms)}
+    for arm, curve in curves.items():
+        colour = colours[arm]
         time = np.concatenate(([0.0], curve.time)) / DAYS_PER_MONTH
         survival = np.concatenate(([1.0], curve.survival))
         ax.step(time, survival, where="post", color=colour, linewidth=1.5, label=arm, zorder=3)
@@ -118,7 +122,7 @@ def km(
     if len(curves) > 1:
         label_ends(ax, labels)
     if table:
-        _risk_table(ax, curves, ticks, last)
+        _risk_table(ax, curves, colours, ticks, last)
     if made and bands:
         _explain(ax, "band: 95 % of each point   tick: follow-up ends")
     return ax
@@ -387,7 +391,13 @@ def _explain_forest(ax: Axes, outside: bool, ranges: bool) -> None:
         )
 
 
-def _risk_table(ax: Axes, curves: Mapping[str, SurvivalCurve], ticks: Sequence[float], last: float) -> None:
+def _risk_table(
+    ax: Axes,
+    curves: Mapping[str, SurvivalCurve],
+    colours: Mapping[str, str],
+    ticks: Sequence[float],
+    last: float,
+) -> None:
     """Write the numbers at risk under the ticks, a row an arm."""
     # The last tick may stand half a day behind the end of the follow-up: two years of 730 days, 24 months of 730.5.
     days = np.minimum(np.asarray(ticks) * DAYS_PER_MONTH, last)
@@ -400,7 +410,7 @@ def _risk_table(ax: Axes, curves: Mapping[str, SurvivalCurve], ticks: Sequence[f
     corner = {"xycoords": "axes fraction", **style}
     ax.annotate("Number at risk", (0, 0), xytext=(0, -37), color=GREY, ha="left", **corner)
     for number, (arm, curve) in enumerate(curves.items()):
-        down, colour = -49 - 12 * number, arm_colour(number)
+        down, colour = -49 - 12 * number, colours[arm]
         ax.annotate(arm, (0, 0), xytext=(-14, down), color=colour, ha="right", **corner)
         for tick, count in zip(ticks, curve.number_at_risk(days), strict=True):
             written = ax.annotate(

@@ -177,7 +177,14 @@ class Result:
         ylabel, xlabel = _CURVES[endpoint]
         if rule == "competing":
             ylabel = _BEFORE_TRANSPLANT[endpoint]
-        return plots.km(curves, ax=ax, ylabel=ylabel, xlabel=xlabel, until=self._until(endpoint))
+        return plots.km(
+            curves,
+            ax=ax,
+            ylabel=ylabel,
+            xlabel=xlabel,
+            until=self._until(endpoint),
+            arms=tuple(self.labels.values()),
+        )
 
     def incidence(
         self, event: Literal["relapse"] = "relapse", *, by: Literal["phenotype"] | None = None

@@ -24,7 +24,7 @@ from sim.trial import story, summary
 from sim.trial.estimates import Estimate, binomial_interval
 from sim.trial.forest import forest_columns
 from sim.trial.incidence import cumulative_incidence
-from sim.trial.outcomes import COLUMNS
+from sim.trial.outcomes import COLUMNS, Outcomes
 from sim.trial.predictive import Predictive
 from sim.trial.survival import kaplan_meier
 from tests.trial.made_up import MadeUp
@@ -474,6 +474,20 @@ def test_median_that_is_not_reached_keeps_its_row_in_the_figure(result):
     told_with(result, row).forest()
     nobody = replace(row, simulated=Estimate(np.nan, np.nan, np.nan), predictive=None, inside=None)
     assert len(forest_columns(told_with(result, nobody))["label"]) == 0
+
+
+def test_arm_keeps_its_colour_where_another_has_no_curve(result):
+    lowest = result.outcomes["arm"] == "lowest"
+    columns = dict(result.outcomes) | {
+        name: np.where(lowest, np.nan, result.outcomes[name])
+        for name in ("remission_days", "remission_event")
+    }
+    labels = list(result.labels.values())
+    for outcomes in (result.outcomes, Outcomes(columns)):
+        ax = replace(result, outcomes=outcomes).km("remission")
+        colours = {curve.get_label(): curve.get_color() for curve in ax.lines if curve.get_label() in labels}
+        assert colours[labels[1]] == plot_style.arm_colour(1)
+    assert labels[0] not in colours
 
 
 def test_result_without_a_course_has_no_kinetics(result):
