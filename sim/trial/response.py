@@ -103,16 +103,18 @@ def judge(seen: Observations, criteria: Criteria) -> Judged:
     one whose residual disease is not measured cannot be judged then.
 
     A response is remission at the first restaging, or remission first seen later, up to ``best_by``, that further
-    examinations find unbroken until at least ``hold`` days on. What is first seen after a re-infusion counts only with
-    ``response_after_reinfusion``. Where the arm gives a product, one who never had it has no response, and no relapse.
+    examinations find unbroken until at least ``hold`` days on. What is first seen after a re-infusion that a rule gave for
+    want of a response counts only with ``response_after_reinfusion``; one that consolidates a remission takes nothing away.
+    Where the arm gives a product, one who never had it has no response, and no relapse.
     """
     diseased = (seen.baseline_blasts >= criteria.remission_blasts) | (
         seen.baseline_extramedullary >= criteria.extramedullary_cells
     )
     remission = _remission(seen, criteria, diseased)
     restaged = _first_true(_restaging(seen, criteria))
-    at_restaging = _pick(remission, restaged, fill=False)
-    confirmed = _first_true(_confirmed(seen, criteria, remission))
+    own = _to_treatment(seen, criteria)
+    at_restaging = _pick(remission & own, restaged, fill=False)
+    confirmed = _first_true(_confirmed(seen, criteria, remission) & own)
     response = np.where(_treated(seen), np.where(at_restaging, restaged, confirmed), -1)
     cr = response >= 0
     cr_day = _pick(seen.day, response, fill=np.nan)
@@ -170,11 +172,15 @@ def _restaging(seen: Observations, criteria: Criteria) -> Bools:
     return seen.observed & seen.planned & (seen.day >= first) & (seen.day <= last)
 
 
+def _to_treatment(seen: Observations, criteria: Criteria) -> Bools:
+    """Return the examinations whose remission is a response to the treatment and not to a rescue."""
+    rescued = seen.day > seen.rescue_day[:, None]
+    return np.full_like(rescued, True) if criteria.response_after_reinfusion else ~rescued
+
+
 def _confirmed(seen: Observations, criteria: Criteria, remission: Bools) -> Bools:
     """Return the examinations in the time of response whose remission later ones confirm unbroken."""
     in_time = (seen.day >= criteria.restaging[0]) & (seen.day <= criteria.best_by)
-    if not criteria.response_after_reinfusion:
-        in_time &= ~(seen.day > seen.reinfusion_day[:, None])
     found = np.zeros_like(remission)
     broken = np.full(len(remission), np.inf)
     for column in reversed(range(remission.shape[1])):

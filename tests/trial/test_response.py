@@ -110,6 +110,18 @@ class TestResponse:
         assert found["rescued"] == pytest.approx([1, 0, NAN, NAN], nan_ok=True)
         assert value(judged(rescued, response_after_reinfusion=True), "cr") == 1
 
+    def test_to_a_reinfusion_before_the_first_restaging_is_a_rescue_too(self) -> None:
+        early = patient(blasts=((START, 0.6), (25, 1e-9)), events={"reinfusion_cd19_non_responder_0": 20.0})
+        found = judged(early)
+        assert (value(found, "cr"), value(found, "rescued")) == (0, 1)
+        assert value(judged(early, response_after_reinfusion=True), "cr_day") == 28
+
+    def test_that_is_consolidated_before_anybody_saw_it_is_a_response(self) -> None:
+        late = patient(blasts=((START, 0.6), (35, 1e-9)), events={"reinfusion_cd19_remission_0": 40.0})
+        found = judged(late)
+        assert (value(found, "cr"), value(found, "cr_day")) == (1, 60)
+        assert np.isnan(value(found, "rescued"))
+
     def test_reinfusion_after_relapse_can_rescue(self) -> None:
         steps = ((START, 0.6), (10, 1e-9), (80, 0.3), (110, 1e-9))
         found = judged(patient(blasts=steps, events={"reinfusion_cd19_relapse_0": 95.0}))
