@@ -1,7 +1,7 @@
 """Discrete populations: which counts they are, their hazards along a step, and the draw of what they have become at its end.
 
-Between births and deaths, whose law is exact (sim/kernels/branching.py), stand the conversions: a part of a step's movers leaves
-at its start and the rest at its end, such that both populations have their right mean. The chance that nobody moves is found
+Between births and deaths, whose law is exact (sim/kernels/branching.py), stand the conversions: half of a step's movers leaves
+at its start and half at its end, and so many of them arrive that both populations have their right mean. The chance that nobody moves is found
 for all conversions at once: each cell that might move runs down one exponential clock, and only where it ends somebody does.
 """
 
@@ -189,16 +189,23 @@ def early_share(contrast):
 @jit
 def exponent_of(r, dt, at_end, structure, laws):
     """Return minus the log of the chance that a cell does not leave along conversion r at this end of the step."""
-    reaction = structure.reaction
-    s, q = reaction[r, FACTOR], reaction[r, HAZARD]
-    contrast = 0.0
-    for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
-        j = structure.change_species[k]
-        if structure.change_amount[k] > 0.0 and laws.discrete[j] == 1:
-            contrast = laws.rho[s] - laws.rho[j]
-    early = early_share(contrast)
-    edge, weight = (laws.end[q], 1.0 - early) if at_end else (laws.start[q], early)
-    return min(0.5 * dt * (edge + laws.middle[q]) * weight, 700.0)
+    q = structure.reaction[r, HAZARD]
+    edge = laws.end[q] if at_end else laws.start[q]
+    return min(0.25 * dt * (edge + laws.middle[q]), 700.0)
+
+
+@jit
+def passing_share(contrast):
+    """Return the share of a step's movers that arrive, where half leaves at its start and half at its end.
+
+    With ``contrast`` d = integral over the step of (death - birth) in the population that is left, less that in the one that is
+    entered, the share tanh(d/2)/(d/2) gives the population that is entered its right mean, whatever the rates: movers from a constant
+    source leave (exp(-a) + exp(-b))/2 descendants when they move at the ends, and (exp(-b) - exp(-a))/(a - b) when they move
+    evenly within the step; d = a - b. Those who are missing have died before they left (d > 0) or after they came (d < 0).
+    """
+    if abs(contrast) < 1e-3:
+        return 1.0 - contrast * contrast / 12.0
+    return math.tanh(0.5 * contrast) / (0.5 * contrast)
 
 
 @jit
@@ -224,11 +231,36 @@ def among_rivals(r, exponent, dt, at_end, structure, laws):
 
 
 @jit
+def passing_share_of_newcomers(left, entered):
+    """Return the share of movers that arrive, of cells that have come in the step and leave with half the step's hazard at its end.
+
+    ``left`` and ``entered`` are the integrals a and b of death - birth in the two populations. Newcomers at an even rate, who move
+    evenly while they live, bring [f(b) - exp(-b) f(a - b)] / [a f(a)], f(z) = (1 - exp(-z))/z, for each that is there at the end. The share is
+    twice that; it exceeds one where newcomers die before the end, some of whom have moved before.
+    """
+    if abs(left) < 1e-2 and abs(entered) < 1e-2:
+        return 1.0 + left / 6.0 - entered / 3.0
+    a, b = min(max(left, -300.0), 300.0), min(max(entered, -300.0), 300.0)
+    if abs(a) < 1e-4:
+        a = 1e-4
+    brought = mean_of_decay(b) - math.exp(-b) * mean_of_decay(a - b)
+    return 2.0 * brought / (a * mean_of_decay(a))
+
+
+@jit
+def mean_of_decay(z):
+    """Integrate exp(-z u) over 0 < u < 1."""
+    return -math.expm1(-z) / z if abs(z) > 1e-8 else 1.0 - 0.5 * z
+
+
+@jit
 def convert(r, dt, at_end, clock, structure, laws, population, stream):
     """Move cells of a discrete population along conversion r: those that leave at the start or at the end of the step.
 
     ``clock`` is what is left of a unit exponential. The cells run it down one after the other, each by the exponent of its own
     survival; where it ends is the first that moves, and those after it are free (a binomial number). Return what is then left.
+    Of cells that have come in the step (share ``new``) up to twice as many are taken, as candidates: those who are not removed stand for
+    newcomers who have moved before they died.
     """
     reaction = structure.reaction
     s = reaction[r, FACTOR]
@@ -237,15 +269,34 @@ def convert(r, dt, at_end, clock, structure, laws, population, stream):
     exponent = exponent_of(r, dt, at_end, structure, laws)
     if exponent > FAIR or laws.leaving[s] * dt > FAIR:
         exponent = among_rivals(r, exponent, dt, at_end, structure, laws)
+    new = 0.0
+    if at_end and laws.arrived[s] > 0.0:
+        new = min(laws.arrived[s] / population[s], 1.0)
+        exponent *= 1.0 + new
     if population[s] * exponent <= clock:
         return clock - max(population[s] * exponent, 0.0)
     behind = max(population[s] - np.floor(clock / exponent) - 1.0, 0.0)
-    moved = 1.0 + binomial_pair(stream, behind, -math.expm1(-exponent), math.exp(-exponent))
+    candidates = 1.0 + binomial_pair(stream, behind, -math.expm1(-exponent), math.exp(-exponent))
+    moved = candidates
+    if new > 0.0:
+        moved = binomial_pair(stream, candidates, 1.0 / (1.0 + new), new / (1.0 + new))
     population[s] -= moved
     for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
-        j = structure.change_species[k]
-        if structure.change_amount[k] > 0.0 and laws.discrete[j] == 1:
-            population[j] += structure.change_amount[k] * moved
+        j, amount = structure.change_species[k], structure.change_amount[k]
+        if amount > 0.0 and laws.discrete[j] == 1:
+            contrast = laws.rho[s] - laws.rho[j]
+            share = passing_share(contrast)
+            if new > 0.0:
+                share += new * (passing_share_of_newcomers(laws.rho[s], laws.rho[j]) - share)
+            if share > 1.0:
+                bonus = min((share - 1.0) / max(new, 1e-12), 1.0)
+                population[j] += amount * (
+                    moved + binomial_pair(stream, candidates - moved, bonus, 1.0 - bonus)
+                )
+            elif contrast > 0.0:
+                population[j] += amount * binomial_pair(stream, moved, share, 1.0 - share)
+            else:
+                population[j] += binomial_pair(stream, amount * moved, share, 1.0 - share)
     return exponential(stream)
 
 

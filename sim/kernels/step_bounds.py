@@ -42,15 +42,12 @@ def misplaced(h, left, entered, laws):
     """Return the harm of moving a cell at an end of the step, not within it.
 
     It is the chance of a further move, and, as far as the two populations differ in their fate, of a birth or a move before.
-    Where fates differ much all movers leave at one end, and the harm is of first order.
     """
     differ = h * (
         abs(laws.birth[left, 0] - laws.birth[entered, 0]) + abs(laws.death[left, 0] - laws.death[entered, 0])
     )
     active = laws.birth[left, 0] + laws.birth[entered, 0] + laws.leaving[left] + laws.leaving[entered]
-    one_sided = 1.0 if differ > 1e3 else differ * differ / (4.0 + differ * differ)
-    weight = max(min(differ, 1.0) / 12.0, 0.5 * one_sided)
-    return h * (laws.leaving[entered] / 12.0 + weight * active)
+    return h * (laws.leaving[entered] + min(differ, 1.0) * active) / 12.0
 
 
 @jit
