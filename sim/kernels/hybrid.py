@@ -54,6 +54,7 @@ from sim.kernels.course import (
     negative_propensity,
     state_within,
 )
+from sim.kernels.feedback import correct_course
 from sim.kernels.populations import (
     ARRIVING,
     CONVERTING,
@@ -87,6 +88,9 @@ from sim.kernels.step_bounds import (
     watchful_step,
 )
 from sim.kernels.structure import BRANCHING, FACTOR, FUNCTION_TYPES, HAZARD, ROLE, STRUCTURE_TYPE
+
+NOTICED = 0.02
+"""Least change of a continuous species by chance, in units of the tolerance, that is given to it."""
 
 
 @jit
@@ -219,14 +223,6 @@ def simulate_row(
             restart = False
         if negative_propensity(structure, work, min(h, target - t), relative, absolute):
             return NEGATIVE_PROPENSITY
-        if stochastic:
-            bound = bounded_step(
-                t, min(h, target - t, max_step), x, structure, slopes, absolute, tolerance, work, laws
-            )
-            if triggers:
-                bound = watchful_step(t, bound, x, structure, conditions, work, laws)
-        else:
-            bound = max_step
         linearise(
             t,
             x,
@@ -240,6 +236,24 @@ def simulate_row(
             work.jacobian,
             work.partial_time,
         )
+        if stochastic:
+            bound, course = bounded_step(
+                t,
+                min(h, target - t, max_step),
+                x,
+                structure,
+                slopes,
+                factorise,
+                solve,
+                absolute,
+                tolerance,
+                work,
+                laws,
+            )
+            if triggers:
+                bound = watchful_step(t, bound, x, structure, conditions, work, laws)
+        else:
+            bound, course = max_step, 0.0
         while True:
             limit = min(h, bound, max_step)
             whole = t + 1.0001 * limit >= target
@@ -255,7 +269,6 @@ def simulate_row(
                 interpolate(0.5, structure, work, laws.x_middle)
                 hazards(t + 0.5 * used, laws.x_middle, work.p, work.a, work.d, laws.middle)
                 hazards(t + used, work.x_new, work.p, work.a, work.d, laws.end)
-                gather(structure, laws.start, 0, laws)
                 gather(structure, laws.middle, 1, laws)
                 gather(structure, laws.end, 2, laws)
                 if bend(used, structure, laws, x, work.x_new) > 2.0 * tolerance:
@@ -330,6 +343,8 @@ def simulate_row(
                 need = need_before - integral_of_parabola(
                     counted * used, rate_middle * used, rate_end * used, theta
                 )
+            if course > NOTICED * tolerance:
+                correct_course(t_new, used, theta, structure, slopes, solve, work, laws)
         for s in range(n):
             if laws.discrete[s] == 1:
                 if stochastic:

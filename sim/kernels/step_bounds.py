@@ -13,10 +13,10 @@ import numpy as np
 from sim.kernels import events
 from sim.kernels._jit import jit
 from sim.kernels.course import ROUNDING
+from sim.kernels.feedback import change_of_course, change_of_numbers, change_of_rates, relax_probe
 from sim.kernels.populations import ARRIVING, CONVERTING, HYSTERESIS, listed
 from sim.kernels.rosenbrock import drift
 from sim.kernels.structure import (
-    ARRIVAL,
     BRANCHING,
     CHANGE_BEGIN,
     CHANGE_END,
@@ -31,8 +31,8 @@ WIDE = 6.0
 """Standard deviations within which a population is looked for when a trigger waits for it."""
 FINE = 1e-3
 """A trigger need not be timed more finely than such a share of a large population."""
-COURSE = 4.0
-"""How much more chance weighs in the course of a concentration than in the rates of cells: it adds up along the course."""
+COURSE = 1.0
+"""Weight of what chance does to the course of a concentration, against what it does to the rates of cells."""
 MISPLACED = 0.1
 """Largest share of a population that the splitting may send at the wrong moment in one step, in units of the tolerance."""
 
@@ -76,49 +76,11 @@ def write_inflow(h, x, structure, laws):
 
 
 @jit
-def change_of_rates(h, reactions, x, structure, work, laws):
-    """Return by how much the hazards of cells differ between the present state (laws.start) and a probe (laws.end), times h.
+def bounded_step(t, h, x, structure, slopes, factorise, solve, absolute, tolerance, work, laws):
+    """Shorten h so that splitting and the feedback of chance stay small (present hazards in laws.start, Jacobian in work).
 
-    Return also what fades: where a population acts on itself, its fluctuations fade at the rate of that action, and a step must be short
-    against it.
+    Return also by how much of themselves the continuous species feel chance in such a step.
     """
-    worst, fading = 0.0, 0.0
-    for r in reactions:
-        s, q = structure.reaction[r, FACTOR], structure.reaction[r, HAZARD]
-        if laws.discrete[s] == 1 and x[s] > 0.0:
-            change, spread = abs(laws.end[q] - laws.start[q]) * h, work.probe[s] - x[s]
-            worst = max(worst, change)
-            if spread > 0.0:
-                fading = max(fading, change * x[s] / spread)
-    return worst, fading
-
-
-@jit
-def change_of_numbers(h, reactions, x, structure, work, laws):
-    """Return by how much the expected arrivals and counted reactions of a step differ between the present state and a probe."""
-    worst = 0.0
-    for r in reactions:
-        if structure.reaction_role[r] == ARRIVAL or work.mask[r] == 0.0:
-            s, q = structure.reaction[r, FACTOR], structure.reaction[r, HAZARD]
-            expected = laws.start[q] * x[s] * h
-            worst = max(worst, abs(laws.end[q] * work.probe[s] * h - expected) / (1.0 + expected))
-    return worst
-
-
-@jit
-def change_of_course(h, x, absolute, structure, work, laws):
-    """Return by how much of themselves the continuous species move otherwise from a probe (work.slope) than from the present state."""
-    worst = 0.0
-    for s in range(structure.n_species):
-        if laws.discrete[s] == 0:
-            size = abs(x[s]) + abs(work.slope_here[s]) * h + absolute[s]
-            worst = max(worst, abs(work.slope[s] - work.slope_here[s]) * h / size)
-    return worst
-
-
-@jit
-def bounded_step(t, h, x, structure, slopes, absolute, tolerance, work, laws):
-    """Shorten h so that splitting and the feedback of chance stay small (hazards of the present state in laws.start)."""
     n = structure.n_species
     reaction = structure.reaction
     write_inflow(h, x, structure, laws)
@@ -144,7 +106,7 @@ def bounded_step(t, h, x, structure, slopes, absolute, tolerance, work, laws):
             wrong = h * laws.inflow[s] / present * (h * laws.start[reaction[r, HAZARD]]) ** 2 / 24.0
             if wrong > limit:
                 h *= math.sqrt(limit / wrong)
-    felt = False
+    felt, course = False, 0.0
     for s in range(n):
         work.probe[s] = x[s]
         if laws.discrete[s] == 1 and x[s] > 0.0 and structure.species[s, ROLE] == BRANCHING:
@@ -153,6 +115,11 @@ def bounded_step(t, h, x, structure, slopes, absolute, tolerance, work, laws):
             felt = True
     if felt:
         drift(t, work.probe, work.p, work.a, work.d, laws.end, work.mask, structure, slopes, work.slope)
+        course = change_of_course(h, False, x, absolute, structure, work, laws)
+        if course > tolerance:
+            relax_probe(h, structure, factorise, solve, work, laws)
+            course = change_of_course(h, True, x, absolute, structure, work, laws)
+            drift(t, work.probe, work.p, work.a, work.d, laws.end, work.mask, structure, slopes, work.slope)
         turnover, one = change_of_rates(h, structure.turnover, x, structure, work, laws)
         leaving, other = change_of_rates(h, listed(CONVERTING, laws), x, structure, work, laws)
         worst = max(
@@ -160,12 +127,12 @@ def bounded_step(t, h, x, structure, slopes, absolute, tolerance, work, laws):
             leaving,
             change_of_numbers(h, listed(ARRIVING, laws), x, structure, work, laws),
             change_of_numbers(h, structure.maskable, x, structure, work, laws),
-            COURSE * change_of_course(h, x, absolute, structure, work, laws),
+            COURSE * course,
         )
         # The spread grows as the root of the step, so what it does grows as its power 3/2; what fades, as the step itself.
         shorter = (tolerance / worst) ** (2.0 / 3.0) if worst > tolerance else 1.0
         h *= min(shorter, tolerance / max(one, other, tolerance))
-    return h
+    return h, course
 
 
 @jit
