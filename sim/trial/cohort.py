@@ -48,8 +48,8 @@ class Cohort:
         State at `start`; species left out start as in the network.
     covariates : dict of str to ndarray, shape (n,)
         What a trial would tabulate: weight (kg), age (years, when the scenario gives it), burden (marrow blast fraction), burden_cells,
-        dose (cells/kg of the first infusion), infused, prior_transplant, prior_cd19_therapy, cd19_negative_at_baseline (0 or 1),
-        cd19_negative_cells.
+        dose (cells/kg of the first infusion), infused, enrolment_day (when the making of the product begins, in every arm; 0
+        where none is described), prior_transplant, prior_cd19_therapy, cd19_negative_at_baseline (0 or 1), cd19_negative_cells.
     start : float
         First day of the course.
     """
@@ -139,6 +139,9 @@ def _covariates(sheet: Sheet, cells: Floats) -> Columns:
         out["age"] = draws.value("age", traits.age)
     out["infused"] = sheet.constant(1.0 if sheet.plan.infusions else 0.0)
     making = sheet.scenario.manufacturing
+    out["enrolment_day"] = sheet.constant(0.0)
+    if making is not None:
+        out["enrolment_day"] = 0.0 - draws.value("manufacturing_days", making.days)
     if making is not None and sheet.plan.infusions:
         out["infused"] = 1.0 - draws.value("not_infused", making.not_infused)
     out["dose"] = sheet.constant(0.0)

@@ -115,7 +115,7 @@ class Observations:
     death_cause : ndarray of str, shape (rows,)
         What follows ``death_`` in the event's name; empty while alive.
     treated : bool
-        Whether the arm gives a product at all.
+        Whether the arm plans a product for everybody.
     infused : ndarray of bool, shape (rows,)
         Whether a product was given.
     enrolment_day : ndarray, shape (rows,)
@@ -193,8 +193,9 @@ def observe(
     arm : str
         Name, carried along.
     treated : bool, optional
-        Whether the arm gives a product at all; by default whether the network has an ``infusion_*`` event. It decides
-        about those never infused: dropouts in an arm that treats, everybody in one that does not.
+        Whether the arm plans a product for everybody; by default whether the network has an ``infusion_*`` event, which the
+        arms of a scenario share. It decides about those never infused: dropouts in an arm that treats, everybody in one
+        that does not.
     infused : array_like of bool, optional
         Who received a product; by default those with an ``infusion_*`` event.
     enrolment_day : array_like, shape () or (rows,)

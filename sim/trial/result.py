@@ -32,10 +32,10 @@ __all__ = ["Result", "open_run"]
 SurvivalEndpoint = Literal["efs", "rfs", "remission", "os"]
 
 _CURVES = {
-    "efs": ("Event-free survival", "Months since first infusion"),
-    "rfs": ("Relapse-free survival", "Months since remission"),
-    "remission": ("Still in remission", "Months since remission"),
-    "os": ("Overall survival", "Months since first infusion"),
+    "efs": "Event-free survival",
+    "rfs": "Relapse-free survival",
+    "remission": "Still in remission",
+    "os": "Overall survival",
 }
 
 
@@ -174,14 +174,11 @@ class Result:
         curves = {label: curve for label, curve in found.items() if curve is not None}
         if not curves:
             raise InputError(f"endpoint: {endpoint!r}; no patient of any arm has it; choose another")
-        ylabel, xlabel = _CURVES[endpoint]
-        if rule == "competing":
-            ylabel = _BEFORE_TRANSPLANT[endpoint]
         return plots.km(
             curves,
             ax=ax,
-            ylabel=ylabel,
-            xlabel=xlabel,
+            ylabel=(_BEFORE_TRANSPLANT if rule == "competing" else _CURVES)[endpoint],
+            xlabel=f"Months since {self._origin(endpoint)}",
             until=self._until(endpoint),
             arms=tuple(self.labels.values()),
         )
@@ -336,11 +333,19 @@ class Result:
             directory.finish()
         return directory.path
 
+    def _origin(self, endpoint: str) -> str:
+        """Return what the days of an endpoint are counted from."""
+        if endpoint in ("rfs", "remission"):
+            return "remission"
+        return "enrolment" if self.scenario.criteria.efs_from == "enrolment" else "first infusion"
+
     def _until(self, endpoint: str) -> float:
-        """Last day that can be seen: time since remission begins at the first restaging at the earliest."""
+        """Longest time that can be seen: since the first restaging at the earliest, or since the longest wait for a product."""
         horizon = self.scenario.engine.horizon
-        visits = [day for day in self.scenario.assay.visits if day > 0]
-        return horizon - min(visits) if endpoint in ("rfs", "remission") and visits else horizon
+        if endpoint in ("rfs", "remission"):
+            return horizon - min((day for day in self.scenario.assay.visits if day > 0), default=0.0)
+        known = self.outcomes["origin_day"][np.isfinite(self.outcomes["origin_day"])]
+        return horizon - float(known.min(initial=0.0))
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{arm} {self.outcomes.arm(arm).rows}" for arm in self.arms)

@@ -275,7 +275,15 @@ def _chunk(
     """Draw, simulate, observe and assess some patients of an arm."""
     cohort = draw(scenario, arm, seed, numbers)
     courses = _simulate(scenario, cohort, seed, kernel, OUTPUTS, threads, progress=report)
-    seen = observe(courses, scenario.assay, seed=seed, patients=cohort.patients, arm=arm)
+    seen = observe(
+        courses,
+        scenario.assay,
+        seed=seed,
+        patients=cohort.patients,
+        arm=arm,
+        treated=scenario.treats(arm),
+        enrolment_day=cohort.covariates["enrolment_day"],
+    )
     outcomes = assess(seen, scenario.criteria)
     quantiles.add(arm, numbers, courses, seen.followup_day)
     return Outcomes({**outcomes, "patient": numbers})

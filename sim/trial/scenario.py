@@ -218,6 +218,10 @@ class Scenario(Block):
             return self.consolidation
         return () if isinstance(choice, str) else choice
 
+    def treats(self, arm: str) -> bool:
+        """Say whether an arm plans an infusion for everybody; one that only waits for its rule is no first treatment."""
+        return any(infusion.only_if == "always" for infusion in self.arm(arm).infusions)
+
     def reported_arms(self, row: Reported) -> tuple[str, ...]:
         """Return the arms that a reported row pools: its own, or all."""
         if row.arm is not None:

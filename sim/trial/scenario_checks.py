@@ -248,6 +248,17 @@ def _criteria(scenario: Scenario) -> Iterator[Problem]:
             "holds at least one visit",
             f"add a visit between {first:g} and {last:g}",
         )
+    for place, chosen in (
+        (("criteria", "efs_from"), criteria.efs_from),
+        (("patients", "burden_at"), scenario.patients.burden_at),
+    ):
+        if chosen == "enrolment" and scenario.manufacturing is None:
+            yield Problem(
+                place,
+                "'enrolment'",
+                "enrolment is when the making of the product begins, and manufacturing is not described",
+                "add manufacturing: {days: ...}, or write infusion",
+            )
     for key, day in (("restaging", last), ("best_by", criteria.best_by)):
         if day > horizon:
             yield _after_horizon(("criteria", key), day, horizon)

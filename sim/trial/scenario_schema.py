@@ -253,6 +253,8 @@ class Criteria(Block):
         How a transplant counts in times to event: not at all (the treatment-policy reading), as the end of the observation, as
         the event, or as a cause of its own after which the event cannot count (Aalen-Johansen in place of Kaplan-Meier).
     efs_from : {"infusion", "enrolment"}
+        Where event-free and overall survival start: day 0, or when the making of the product begins (`Manufacturing.days` before,
+        in every arm).
     """
 
     remission_blasts: Share = 0.05

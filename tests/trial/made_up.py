@@ -49,6 +49,7 @@ class MadeUp:
             "b_cell_fraction": np.where(t > 200, 0.5, 0.0) * np.ones_like(blasts),
         }
         death = np.where(luck[:, 4] < 0.2, 400.0 * luck[:, 4] / 0.2 + 5.0, np.nan)
+        given = np.broadcast_to(options.get("parameters", {}).get("infusion_time_cd22_0", np.inf), len(luck))
         status = np.zeros(len(luck), dtype=np.int8)
         if self.failing is not None:
             failed = np.asarray(patients) % self.failing == 1
@@ -63,7 +64,8 @@ class MadeUp:
             names=tuple(values),
             values=np.stack(list(values.values()), axis=2),
             status=status,
-            fired={"infusion_cd22_0": np.zeros(len(luck)), "death_leukaemia": death},
+            # The network is that of all arms: one that gives nothing has the event too, and it never fires.
+            fired={"infusion_cd22_0": np.where(np.isfinite(given), given, np.nan), "death_leukaemia": death},
             statistics={},
             patients=np.asarray(patients),
             replicates=np.zeros(len(luck), dtype=np.int64),

@@ -49,6 +49,34 @@ def test_every_arm_has_every_patient_in_order(made_up):
     assert result.arms == ("lowest", "higher")
 
 
+def test_arm_that_gives_nothing_is_judged_from_day_zero_beside_one_that_treats(made_up):
+    fry = sim.load(NAME)
+    rule = {"product": "cd22", "only_if": "relapse", "day": 28, "dose": 1e6}
+    for infusions in ([], [rule]):
+        result = sim.run(fry.with_({"arms.lowest.infusions": infusions}), patients=20)
+        control, treated = (result.outcomes.arm(arm) for arm in result.arms)
+        assert not control["infused"].any()
+        assert treated["infused"].all()
+        assert control["evaluable"].all()
+        for name in ("efs_days", "os_days"):
+            assert np.isfinite(control[name]).all()
+        dead = np.isfinite(control["death_day"])
+        np.testing.assert_array_equal(control["os_days"][dead], control["death_day"][dead])
+
+
+def test_from_enrolment_times_hold_the_wait_for_the_product(made_up):
+    making = sim.load(NAME).with_({"patients.size": 20, "manufacturing.days": 14})
+    from_infusion = sim.run(making)
+    from_enrolment = sim.run(making.with_({"criteria.efs_from": "enrolment"}))
+    for name in ("efs_days", "os_days"):
+        days, later = from_infusion.outcomes[name], from_enrolment.outcomes[name]
+        failed_at_once = (name == "efs_days") & (days == 0)
+        np.testing.assert_array_equal(later, np.where(failed_at_once, 0.0, days + 14.0))
+    np.testing.assert_array_equal(from_enrolment.outcomes["origin_day"], -14.0)
+    assert from_enrolment.km("os").get_xlabel() == "Months since enrolment"
+    assert from_infusion.km("os").get_xlabel() == "Months since first infusion"
+
+
 def test_chunks_change_no_number(made_up, monkeypatch):
     whole = sim.run(NAME, patients=20)
     monkeypatch.setattr(running, "CHUNK", 3)

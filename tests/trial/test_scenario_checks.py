@@ -94,6 +94,12 @@ BAD = [
     ("assay.visits", [], "assay.visits: []; needs at least 1"),
     ("criteria.restaging", [35, 21], "criteria.restaging: [35.0, 21.0]; goes from a day to a later one"),
     ("criteria.relapse_blasts", 0.01, "criteria.relapse_blasts: 0.01; is at least remission_blasts"),
+    (
+        "criteria.efs_from",
+        "enrolment",
+        "criteria.efs_from: 'enrolment'; enrolment is when the making of the product begins",
+    ),
+    ("patients.burden_at", "enrolment", "patients.burden_at: 'enrolment'; enrolment is when the making of"),
     ("assay.overt_blasts", 0, "assay.overt_blasts: 0; must be more than 0"),
     (
         "assay.overt_blasts",
