@@ -33,7 +33,7 @@ import numpy as np
 from numba import types
 
 from sim.kernels import events
-from sim.kernels._jit import jit, jit_as
+from sim.kernels._jit import jit, jit_as, jit_merged
 from sim.kernels.counted import (
     MOST,
     any_masked,
@@ -135,28 +135,107 @@ def survey(x, depends_on_time, structure, work, laws):
 
 
 @jit
-def simulate_row(
-    static, hazards, slopes, derivatives, factorise, solve, observe, event_times, conditions, effects, structure,
-    t_save, x0, relative, absolute, threshold, tolerance, max_step, max_steps, max_events, depends_on_time,
-    work, laws, stream, out, fired, statistics,
-):  # fmt: skip
-    """Simulate one row whose parameters stand in work.p; return its status."""
-    n = structure.n_species
-    x = work.x
+def begin(x0, t, static, event_times, conditions, structure, threshold, work, laws, stream, fired):
+    """Set the state, the modes and the events of a row; return a status."""
+    x, n = work.x, structure.n_species
     for s in range(n):
         x[s] = x0[s]
     forget_modes(laws)
     for k in range(fired.shape[0]):
         fired[k] = math.nan
     static(work.p, work.a)
-    t, t_end, saves = t_save[0], t_save[-1], t_save.shape[0]
     if not all_finite(x, n) or any_nan(work.p):
         return NON_FINITE
     for s in range(n):
         if structure.is_count[s] == 1 and x[s] < 0.0:
             return NEGATIVE_PROPENSITY
     choose_modes(x, structure, threshold, work, laws, stream)
-    outcome = events.start(t, x, structure, event_times, conditions, work, fired)
+    return events.start(t, x, structure, event_times, conditions, work, fired)
+
+
+@jit_merged
+def hazards_along(t, h, theta, structure, hazards, work, laws):
+    """Write the hazards at the middle and the end of the fraction theta of a step h, whose last state stands in laws.x_end."""
+    interpolate(0.5 * theta, structure, work, laws.x_middle)
+    hazards(t + 0.5 * theta * h, laws.x_middle, work.p, work.a, work.d, laws.middle)
+    hazards(t + theta * h, laws.x_end, work.p, work.a, work.d, laws.end)
+    gather(structure, laws.middle, 1, laws)
+    gather(structure, laws.end, 2, laws)
+
+
+@jit_merged
+def solve_step(
+    t, h, target, bound, stochastic, left, structure, hazards, slopes, factorise, solve, relative, absolute,
+    tolerance, work, laws,
+):  # fmt: skip
+    """Solve the network from t by a step of about h, shorter if its error or the bend of hazards asks for it.
+
+    Returns
+    -------
+    outcome : int
+        A status; `MAX_STEPS` after ``left`` rejections.
+    used : float
+        The step; its end stands in work.x_new and laws.x_end.
+    error : float
+        Its error in units of the tolerance.
+    rejected : int
+        Steps that were tried before.
+    """
+    n, rejected = structure.n_species, 0
+    while True:
+        limit = min(h, bound)
+        used = target - t if t + 1.0001 * limit >= target else limit
+        if used <= 4e-16 * abs(t) or used <= 1e-300:
+            return STEP_TOO_SMALL, used, 0.0, rejected
+        step(t, used, structure, slopes, factorise, solve, work)
+        error = scaled_error(structure, work, relative, absolute, laws.watched)
+        accepted = error <= 1.0 and all_finite(work.x_new, n)
+        factor = min(growth(error), 0.9)
+        if accepted:
+            for s in range(n):
+                laws.x_end[s] = work.x_new[s]
+            if stochastic:
+                hazards_along(t, used, 1.0, structure, hazards, work, laws)
+                if bend(used, structure, laws, work.x, work.x_new) > 2.0 * tolerance:
+                    accepted = False
+                    factor = 0.5
+            if accepted:
+                return OK, used, error, rejected
+        rejected += 1
+        if rejected >= left:
+            return MAX_STEPS, used, error, rejected
+        h = used * factor
+
+
+@jit
+def fire_due(t, foreseen, structure, hazards, work, laws, stream):
+    """Fire the counted reaction whose time has come; return how many fired.
+
+    It was timed with discrete reactants as they stood at the start of the step, at the rate ``foreseen``: what they have become
+    thins it, or adds to it.
+    """
+    number = 1.0
+    if foreseen > 0.0:
+        number = counted_rate(t, work.x, structure, hazards, work, work.values) / foreseen
+    number = round_randomly(stream, min(number, MOST))
+    for _ in range(int(number)):
+        fire_counted(t, structure, hazards, work, laws, stream)
+    return int(number)
+
+
+@jit
+def simulate_row(
+    static, hazards, slopes, derivatives, factorise, solve, observe, event_times, conditions, effects, structure,
+    t_save, x0, relative, absolute, threshold, tolerance, max_step, max_steps, max_events, depends_on_time,
+    work, laws, stream, out, fired, statistics,
+):  # fmt: skip
+    """Simulate one row whose parameters stand in work.p; return its status.
+
+    The loop goes through the table above, and says when a step ends early.
+    """
+    n, x = structure.n_species, work.x
+    t, t_end, saves = t_save[0], t_save[-1], t_save.shape[0]
+    outcome = begin(x0, t, static, event_times, conditions, structure, threshold, work, laws, stream, fired)
     if outcome != OK:
         return outcome
     triggers = events.has_triggers(structure)
@@ -254,36 +333,17 @@ def simulate_row(
                 bound = watchful_step(t, bound, x, structure, conditions, work, laws)
         else:
             bound, course = max_step, 0.0
-        while True:
-            limit = min(h, bound, max_step)
-            whole = t + 1.0001 * limit >= target
-            used = target - t if whole else limit
-            if used <= 4e-16 * abs(t) or used <= 1e-300:
-                return STEP_TOO_SMALL
-            step(t, used, structure, slopes, factorise, solve, work)
-            statistics[3] += 5
-            error = scaled_error(structure, work, relative, absolute, laws.watched)
-            accepted = error <= 1.0 and all_finite(work.x_new, n)
-            factor = min(growth(error), 0.9) if not accepted else 1.0
-            if accepted and stochastic:
-                interpolate(0.5, structure, work, laws.x_middle)
-                hazards(t + 0.5 * used, laws.x_middle, work.p, work.a, work.d, laws.middle)
-                hazards(t + used, work.x_new, work.p, work.a, work.d, laws.end)
-                gather(structure, laws.middle, 1, laws)
-                gather(structure, laws.end, 2, laws)
-                if bend(used, structure, laws, x, work.x_new) > 2.0 * tolerance:
-                    accepted = False
-                    factor = 0.5
-            if accepted:
-                break
-            statistics[1] += 1
-            steps += 1
-            if steps >= max_steps:
-                return MAX_STEPS
-            h = used * factor
+        outcome, used, error, rejected = solve_step(
+            t, h, target, min(bound, max_step), stochastic, max_steps - steps, structure, hazards, slopes, factorise, solve,
+            relative, absolute, tolerance, work, laws,
+        )  # fmt: skip
+        statistics[1] += rejected
+        statistics[3] += 5 * (rejected + (outcome == OK))
+        steps += rejected
+        if outcome != OK:
+            return outcome
+        whole = used == target - t
         statistics[0] += 1
-        for s in range(n):
-            laws.x_end[s] = work.x_new[s]
         theta = min(1.0, entry(structure, threshold, work, laws))
         fires, rate_middle, rate_end, need_before = False, 0.0, 0.0, need
         if any_masked(structure, work):
@@ -317,11 +377,7 @@ def simulate_row(
             saved += 1
         if stochastic:
             if theta < 1.0:
-                interpolate(0.5 * theta, structure, work, laws.x_middle)
-                hazards(t + 0.5 * theta * used, laws.x_middle, work.p, work.a, work.d, laws.middle)
-                hazards(t_new, laws.x_end, work.p, work.a, work.d, laws.end)
-                gather(structure, laws.middle, 1, laws)
-                gather(structure, laws.end, 2, laws)
+                hazards_along(t, used, theta, structure, hazards, work, laws)
             for s in range(n):
                 laws.before[s] = x[s]
             draw(theta * used, structure, laws, stream)
@@ -357,16 +413,8 @@ def simulate_row(
             h = max(h, used * growth(error))
         t = t_new
         if fires:
-            # It was timed with discrete reactants as they stood at the start: what they have become thins it, or adds to it.
             foreseen = parabola(counted, rate_middle, rate_end, theta)
-            number = (
-                counted_rate(t, x, structure, hazards, work, work.values) / foreseen
-                if foreseen > 0.0
-                else 1.0
-            )
-            for _ in range(int(round_randomly(stream, min(number, MOST)))):
-                fire_counted(t, structure, hazards, work, laws, stream)
-                statistics[2] += 1
+            statistics[2] += fire_due(t, foreseen, structure, hazards, work, laws, stream)
             if statistics[2] > max_events:
                 return EVENT_BUDGET
 
