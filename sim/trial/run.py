@@ -78,7 +78,8 @@ def run(
         True shows a bar; counts are patients of all arms.
     out : path, optional
         Folder for the run directory; nothing is written without it. It is claimed before anything is computed; when it
-        already holds this very run, complete, that is read and returned.
+        already holds this very run, complete, that is read and returned; where labels, sources or reported outcomes have
+        changed since, its files are written again with the same endpoints.
     figures : bool
         Whether figures are written to it.
 
@@ -156,15 +157,15 @@ def execute(
     provenance = collect(scenario, seed, kernel, command)
     if out is None:
         return _compute(scenario, seed, kernel, threads, progress, provenance)
-    from sim.trial.run_files import prepare_figures, read_run, write_run, write_timing
+    from sim.trial.run_files import prepare_figures, renew_run, reopen_run, write_run, write_timing
 
     directory = RunDirectory(out, str(provenance["hash"]))
     if directory.state() == "complete":
-        return read_run(out)
+        return reopen_run(directory, scenario, source=source, figures=figures, command=command)
     with directory.claim():
         # Another process may have finished between the look and the claim.
         if directory.state() == "complete":
-            return read_run(out)
+            return renew_run(directory, scenario, source=source, figures=figures, command=command)
         _rehearse(scenario, seed, kernel)
         directory.begin(provenance)
         begun = clock.perf_counter()

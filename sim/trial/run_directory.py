@@ -102,7 +102,7 @@ class RunDirectory:
             _remove_empty(made)
 
     def begin(self, provenance: dict[str, Any]) -> None:
-        """Record whose numbers the folder will hold; half-written files of an interrupted run go.
+        """Record whose numbers the folder will hold, incomplete until `finish`; half-written files of an interrupted run go.
 
         Whole files of an interrupted run stay until they are replaced by equal ones: nothing that a user put there
         is deleted.
@@ -110,6 +110,7 @@ class RunDirectory:
         with _as_storage_error(self.path):
             for entry in [*self.path.glob(f".*{_TEMPORARY}*"), *self.path.glob(f"*/.*{_TEMPORARY}*")]:
                 entry.unlink()
+        self.remove(COMPLETE)
         self.write_json(PROVENANCE, {**provenance, "hash": self.digest})
 
     def finish(self) -> None:
@@ -129,6 +130,14 @@ class RunDirectory:
             finally:
                 temporary.unlink(missing_ok=True)
         return target
+
+    def remove(self, name: str) -> None:
+        """Remove one file, if it is there, and its folder within the run when that is then empty."""
+        target = self.path / name
+        with _as_storage_error(target):
+            target.unlink(missing_ok=True)
+        if target.parent != self.path:
+            _remove_empty([target.parent])
 
     def write_text(self, name: str, text: str) -> Path:
         """Write text as UTF-8 with unix line ends."""

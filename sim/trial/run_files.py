@@ -22,6 +22,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -33,6 +34,7 @@ import numpy as np
 import sim
 from sim.errors import InputError, StorageError
 from sim.trial.outcomes import COLUMNS, TRUTHS, WORDS, Outcomes
+from sim.trial.provenance import collect
 from sim.trial.quantiles import PROBABILITIES
 from sim.trial.result import COMPARISON_COLUMNS, Result, comparison_record
 from sim.trial.run_directory import COMPLETE, PROVENANCE, RunDirectory, read_digest
@@ -44,8 +46,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["FIGURES", "read_run", "write_run", "write_timing"]
+__all__ = ["FIGURES", "read_run", "renew_run", "reopen_run", "write_run", "write_timing"]
 
+GIVEN = "scenario.yaml"
 SCENARIO = "scenario.resolved.json"
 ENDPOINTS = "endpoints.parquet"
 KINETICS = "kinetics.parquet"
@@ -68,7 +71,7 @@ FIGURES: Mapping[str, Callable[[Result], list[Axes]]] = {
 
 
 def write_run(directory: RunDirectory, result: Result, *, source: bytes = b"", figures: bool = True) -> None:
-    """Write everything but the provenance, the timing and the mark of completion.
+    """Write everything but the provenance, the timing and the mark of completion; what a run before left and this one lacks goes.
 
     Parameters
     ----------
@@ -85,7 +88,9 @@ def write_run(directory: RunDirectory, result: Result, *, source: bytes = b"", f
         Something cannot be written.
     """
     if source:
-        directory.write("scenario.yaml", lambda path: path.write_bytes(source))
+        directory.write(GIVEN, lambda path: path.write_bytes(source))
+    else:
+        directory.remove(GIVEN)
     directory.write_json(SCENARIO, result.scenario.resolved())
     directory.write(ENDPOINTS, lambda path: write_parquet(path, result.outcomes, TRUTHS))
     directory.write(KINETICS, lambda path: write_parquet(path, result.courses))
@@ -95,8 +100,9 @@ def write_run(directory: RunDirectory, result: Result, *, source: bytes = b"", f
         "reported.csv", _csv(COMPARISON_COLUMNS, [list(record.values()) for record in records])
     )
     directory.write_text("failures.csv", _csv(_FAILURE_NAMES, _failures(result)))
-    if figures:
-        _write_figures(directory, result)
+    drawn = _write_figures(directory, result) if figures else set()
+    for name in set(FIGURES) - drawn:
+        directory.remove(f"figures/{name}.png")
 
 
 def write_timing(directory: RunDirectory, *, computing: float, writing: float, threads: int | None) -> None:
@@ -144,6 +150,60 @@ def read_run(path: Path) -> Result:
     _check_columns(path / KINETICS, courses, _COURSE_COLUMNS, frozenset(("arm", "quantity")))
     _check_arms(path / KINETICS, courses, scenario, every=False)
     return Result(scenario, seed, kernel, Outcomes(endpoints), courses, provenance, path)
+
+
+def reopen_run(
+    directory: RunDirectory,
+    scenario: Scenario,
+    *,
+    source: bytes = b"",
+    figures: bool = True,
+    command: str = "",
+) -> Result:
+    """Read a complete run, and let its files say what the scenario says now.
+
+    The hash of a run leaves out what changes no number: names, labels, sources and reported outcomes. Where these differ from the
+    folder's, the endpoints stay and every file that shows such words is written again.
+
+    Parameters
+    ----------
+    directory : RunDirectory
+        Complete; its hash is that of the scenario.
+    scenario : Scenario
+    source, figures, command
+        As for a new run, for the files that are written again.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    StorageError, BusyError
+        The folder cannot be read, or has to be written to and cannot be.
+    """
+    found = read_run(directory.path)
+    if found.scenario.resolved() == scenario.resolved():
+        return found
+    with directory.claim():
+        return renew_run(directory, scenario, source=source, figures=figures, command=command)
+
+
+def renew_run(
+    directory: RunDirectory, scenario: Scenario, *, source: bytes, figures: bool, command: str
+) -> Result:
+    """Do what `reopen_run` does in a folder that is claimed."""
+    found = read_run(directory.path)
+    if found.scenario.resolved() == scenario.resolved():
+        return found
+    # What computed the endpoints stays as it was.
+    computed = {name: found.provenance[name] for name in ("versions", "platform") if name in found.provenance}
+    provenance = collect(scenario, found.seed, found.kernel, command) | computed
+    renewed = replace(found, scenario=scenario, provenance=provenance)
+    directory.begin(provenance)
+    write_run(directory, renewed, source=source, figures=figures)
+    directory.finish()
+    return renewed
 
 
 def _read_scenario(path: Path, provenance: Mapping[str, Any]) -> Scenario:
@@ -249,7 +309,8 @@ def prepare_figures() -> None:
         plt.get_backend()
 
 
-def _write_figures(directory: RunDirectory, result: Result) -> None:
+def _write_figures(directory: RunDirectory, result: Result) -> set[str]:
+    """Draw the figures and return the names of those that have something to show."""
     import matplotlib.pyplot as plt
     from matplotlib.figure import Figure
 
@@ -259,6 +320,7 @@ def _write_figures(directory: RunDirectory, result: Result) -> None:
     size = result.scenario.patients.size
     heading = f"{result.scenario.name}: simulated, {size} virtual patients per arm. For research, not for patient care."
     # No window opens, whatever the user's matplotlib is set to.
+    drawn: set[str] = set()
     with plt.ioff():
         for name, draw in FIGURES.items():
             try:
@@ -273,6 +335,8 @@ def _write_figures(directory: RunDirectory, result: Result) -> None:
             figure.suptitle(lines, x=0.01, ha="left", fontsize=TEXT, color=GREY)
             directory.write(f"figures/{name}.png", partial(_save, figure))
             plt.close(figure)
+            drawn.add(name)
+    return drawn
 
 
 def _save(figure: Figure, path: Path) -> None:

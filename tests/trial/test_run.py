@@ -196,6 +196,51 @@ class TestRunDirectory:
         assert made_up.calls == calls
         same(first.outcomes, second.outcomes)
 
+    def test_other_words_and_reported_outcomes_are_shown_beside_the_same_endpoints(self, made_up, tmp_path):
+        fry, folder = sim.load(NAME), tmp_path / "run"
+        first = sim.run(NAME, patients=12, out=folder)
+        calls, before = made_up.calls, contents(folder)
+        rows = fry.resolved()["reported"]
+        rows[0]["events"] = 5
+        changed = fry.with_({"reported": rows, "arms.lowest.label": "the lowest", "title": "Another"})
+        second = sim.run(changed, patients=12, out=folder)
+        assert made_up.calls == calls
+        same(first.outcomes, second.outcomes)
+        assert second.hash == first.hash
+        sim.run(changed, patients=12, out=tmp_path / "new")
+        after, new = contents(folder), contents(tmp_path / "new")
+        # Nothing in the folder tells that it was made before the words were changed.
+        assert after.keys() == new.keys()
+        assert {name for name in new if after[name] != new[name]} <= {"run.log", "timing.json"}
+        assert before["endpoints.parquet"] == after["endpoints.parquet"]
+        for name in ("reported.csv", "figures/reported_beside_simulated.png", "figures/kinetics.png"):
+            assert before[name] != after[name]
+        assert second.reported()["reported"][0] == sim.open(folder).reported()["reported"][0] == "5 of 6"
+        assert second.labels["lowest"] == "the lowest"
+
+    def test_figure_that_has_nothing_to_show_any_more_goes(self, made_up, tmp_path):
+        sim.run(NAME, patients=4, out=tmp_path / "run")
+        sim.run(sim.load(NAME).with_({"reported": []}), patients=4, out=tmp_path / "run")
+        left = set(contents(tmp_path / "run"))
+        assert "figures/kinetics.png" in left
+        assert not {"figures/reported_beside_simulated.png", "scenario.yaml"} & left
+
+    def test_what_is_written_again_is_not_complete_until_it_is(self, made_up, tmp_path, monkeypatch):
+        from sim.trial import run_files
+
+        def interrupted(*arguments):
+            raise KeyboardInterrupt
+
+        sim.run(NAME, patients=4, out=tmp_path / "run", figures=False)
+        with monkeypatch.context() as patch:
+            patch.setattr(run_files, "_csv", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                sim.run(sim.load(NAME).with_({"reported": []}), patients=4, out=tmp_path / "run")
+        with pytest.raises(InputError, match="not completed"):
+            sim.open(tmp_path / "run")
+        result = sim.run(NAME, patients=4, out=tmp_path / "run", figures=False)
+        assert result.reported()["reported"][0] == "1 of 6"
+
     def test_interrupted_run_is_not_complete_and_the_same_call_completes_it(
         self, made_up, tmp_path, monkeypatch
     ):
