@@ -104,7 +104,7 @@ def measure(outcomes: Outcomes, endpoint: str, at: float | None = None) -> Float
     dead = outcomes["death_day"] <= day
     followed = (outcomes["last_followup_day"] >= day) | np.isinf(day)
     relapsed = outcomes["relapse_day"] <= day
-    responded = outcomes["cr"] == 1
+    responded, judged = outcomes["cr"] == 1, np.isfinite(outcomes["cr"])
     if endpoint in ("cr", "mrd_negative"):
         return np.asarray(outcomes[endpoint], dtype=np.float64)
     if endpoint == "remission_after_reinfusion":
@@ -113,7 +113,7 @@ def measure(outcomes: Outcomes, endpoint: str, at: float | None = None) -> Float
         has, known = outcomes["best_response"] == "mrd-negative", np.isfinite(outcomes["mrd_negative"])
     elif endpoint == "in_remission":
         has = responded & (outcomes["cr_day"] <= day) & ~relapsed & ~dead
-        known = followed | relapsed | dead | ~responded
+        known = judged & (followed | relapsed | dead | ~responded)
     elif endpoint == "alive":
         has, known = ~dead, followed | dead
     elif endpoint == "transplanted":
@@ -124,5 +124,6 @@ def measure(outcomes: Outcomes, endpoint: str, at: float | None = None) -> Float
         unseen = responded & ~relapsed & dead & (outcomes["death_cause"] == "leukaemia")
         has = relapsed & np.isin(outcomes["relapse_phenotype"], _LACKS[endpoint])
         has = has | unseen if endpoint == "relapse" else has
-        known = followed | relapsed | dead
+        # Where nobody can say whether there was a remission, nobody can say whether it ended.
+        known = judged & (followed | relapsed | dead)
     return np.where(good & known, has.astype(np.float64), np.nan)
