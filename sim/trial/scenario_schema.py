@@ -67,6 +67,8 @@ __all__ = [
 
 
 Antigen = Literal["cd19", "cd22"]
+_Bound = Annotated[float, Scalar(Rule("fraction", low=0.0, high=1.0, open_low=True))]
+"""A share from which something is called; from 0 on it would be called in everybody."""
 
 
 class AntigenGridBlock(Block):
@@ -257,16 +259,16 @@ class Criteria(Block):
         in every arm).
     """
 
-    remission_blasts: Share = 0.05
-    relapse_blasts: Share = 0.05
+    remission_blasts: _Bound = 0.05
+    relapse_blasts: _Bound = 0.05
     restaging: tuple[Days, Days] = (21.0, 35.0)
     best_by: Days = 90.0
     hold: Annotated[float, Scalar(Rule("time", low=0.0, high=365.0))] = 28.0
     response_after_reinfusion: Flag = False
     relapse: Literal["morphologic", "molecular"] = "morphologic"
     cd22_low_fold: Share = 0.5
-    antigen_negative_share: Share = 0.5
-    extramedullary_cells: Annotated[float, Scalar(Rule("cells", low=0.0))] = 1e9
+    antigen_negative_share: _Bound = 0.5
+    extramedullary_cells: Annotated[float, Scalar(Rule("cells", low=0.0, open_low=True))] = 1e9
     b_cell_aplasia: Share = 0.03
     transplant: Literal["ignored", "censored", "event", "competing"] = "ignored"
     efs_from: Literal["infusion", "enrolment"] = "infusion"

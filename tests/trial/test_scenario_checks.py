@@ -100,6 +100,9 @@ BAD = [
         "criteria.efs_from: 'enrolment'; enrolment is when the making of the product begins",
     ),
     ("patients.burden_at", "enrolment", "patients.burden_at: 'enrolment'; enrolment is when the making of"),
+    ("criteria.antigen_negative_share", 0, "antigen_negative_share: 0; must be more than 0 and at most 1"),
+    ("criteria.extramedullary_cells", 0, "criteria.extramedullary_cells: 0; must be more than 0 (cells)"),
+    ("criteria.remission_blasts", 0, "criteria.remission_blasts: 0; must be more than 0 and at most 1"),
     ("assay.overt_blasts", 0, "assay.overt_blasts: 0; must be more than 0"),
     (
         "assay.overt_blasts",
