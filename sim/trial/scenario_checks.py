@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from sim.trial.law_base import number_text
 from sim.trial.laws import Law
 from sim.trial.problems import Place, Problem, show, suggest
 
@@ -22,7 +23,18 @@ _COURSE = ("fludarabine", "cyclophosphamide", "depth", "log_kill")
 
 def cross_check(scenario: Scenario) -> list[Problem]:
     """Return every problem between the blocks of a scenario, in the order of its blocks."""
-    checks = (_model, _products, _patients, _arms, _bridging, _later, _assay, _criteria, _reported)
+    checks = (
+        _model,
+        _products,
+        _patients,
+        _arms,
+        _bridging,
+        _later,
+        _assay,
+        _residual_disease,
+        _criteria,
+        _reported,
+    )
     return [problem for check in checks for problem in check(scenario)]
 
 
@@ -234,6 +246,27 @@ def _assay(scenario: Scenario) -> Iterator[Problem]:
         yield _after_horizon(("assay", "visits", late), visits[late], horizon)
 
 
+def _residual_disease(scenario: Scenario) -> Iterator[Problem]:
+    assay = scenario.assay
+    usual = assay.usual_limit
+    # The slack is for limits that floating point puts a little beside the factor.
+    if abs(math.log10(assay.mrd_limit / usual)) > 1.0 + 1e-9:
+        yield Problem(
+            ("assay", "mrd_limit"),
+            number_text(assay.mrd_limit),
+            f"{assay.method} finds about {number_text(usual)}, and a limit is within a factor of ten of that",
+            "give another limit (null for that of the method), or another method",
+        )
+    needed = math.ceil((1.0 - 1e-9) / assay.mrd_limit)
+    if assay.cells_analysed < needed:
+        yield Problem(
+            ("assay", "cells_analysed"),
+            str(assay.cells_analysed),
+            f"one positive cell must not lie above the limit ({number_text(assay.mrd_limit)})",
+            f"analyse at least {needed}, or raise mrd_limit",
+        )
+
+
 def _criteria(scenario: Scenario) -> Iterator[Problem]:
     criteria, horizon = scenario.criteria, scenario.engine.horizon
     first, last = criteria.restaging
@@ -247,6 +280,13 @@ def _criteria(scenario: Scenario) -> Iterator[Problem]:
             show(criteria.restaging),
             "holds at least one visit",
             f"add a visit between {first:g} and {last:g}",
+        )
+    if criteria.best_by < last:
+        yield Problem(
+            ("criteria", "best_by"),
+            show(criteria.best_by),
+            f"is not before the end of the first restaging (day {last:g})",
+            "raise it, or end the restaging earlier",
         )
     for place, chosen in (
         (("criteria", "efs_from"), criteria.efs_from),

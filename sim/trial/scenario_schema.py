@@ -6,9 +6,9 @@ infusion (day 0) unless said otherwise.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sim.trial.law_forms import Rule
 from sim.trial.laws import Law
@@ -192,6 +192,10 @@ def _of_target(laws: Law | dict[Antigen, Law] | None, target: str) -> Law | None
     return next((law for name, law in laws.items() if name == target), None)
 
 
+_MRD_LIMITS = {"flow": 1e-4, "pcr": 1e-5, "sequencing": 1e-6}
+"""Fraction of marrow cells that each method of residual disease usually finds."""
+
+
 class Assay(Block):
     """What is measured, when, and how finely.
 
@@ -202,9 +206,9 @@ class Assay(Block):
     method : {"flow", "pcr", "sequencing"}
         How minimal residual disease is measured.
     mrd_limit : float
-        Fraction of marrow cells from which a sample counts as positive.
+        Fraction of marrow cells from which a sample counts as positive; that of the method (`usual_limit`) unless given.
     cells_analysed : int
-        Marrow cells in a sample.
+        Marrow cells in a sample; enough that one positive cell does not lie above the limit.
     evaluable : float
         Share of patients whose residual disease is measured.
     car_t_limit : float
@@ -224,6 +228,20 @@ class Assay(Block):
     car_t_limit: Annotated[float, Scalar(Rule("blood", low=0.0))] = 0.1
     overt_blasts: Annotated[float, Scalar(Rule("fraction", low=0.0, high=1.0, open_low=True))] | None = 0.25
     morphology_cells: Annotated[Integer, Field(ge=20, le=1_000_000)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _limit_of_method(cls, raw: Any) -> Any:
+        """Give a method its own limit unless another is asked for."""
+        if isinstance(raw, dict) and raw.get("mrd_limit") is None:
+            # An unknown method is refused by its own field.
+            return {**raw, "mrd_limit": _MRD_LIMITS.get(str(raw.get("method")), _MRD_LIMITS["flow"])}
+        return raw
+
+    @property
+    def usual_limit(self) -> float:
+        """Fraction of marrow cells that the method usually finds: flow 1e-4, PCR 1e-5, sequencing 1e-6."""
+        return _MRD_LIMITS[self.method]
 
 
 class Criteria(Block):

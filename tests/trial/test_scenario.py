@@ -125,6 +125,20 @@ def test_what_prompts_an_examination_and_what_counts_as_response_are_fields(fry)
     assert fry.with_({"assay.overt_blasts": None}).assay.overt_blasts is None
 
 
+@pytest.mark.parametrize(("method", "limit"), [("flow", 1e-4), ("pcr", 1e-5), ("sequencing", 1e-6)])
+def test_residual_disease_has_the_limit_of_its_method_unless_another_is_given(fry, method, limit):
+    assay = {"visits": [28, 90], "method": method, "cells_analysed": 1_000_000}
+    assert Scenario.parse({**small(), "assay": assay}).assay.mrd_limit == limit
+    assert Scenario.parse({**small(), "assay": {**assay, "mrd_limit": 1e-5}}).assay.mrd_limit == 1e-5
+    changes = {"assay.method": method, "assay.mrd_limit": None, "assay.cells_analysed": 1_000_000}
+    assert fry.with_(changes).assay.mrd_limit == limit
+
+
+def test_another_method_does_not_quietly_keep_the_limit_of_the_first(fry):
+    with pytest.raises(ScenarioError, match=r"assay\.mrd_limit: 1e-4; sequencing finds about 1e-6"):
+        fry.with_({"assay.method": "sequencing"})
+
+
 def test_an_unknown_arm_gets_a_suggestion(fry):
     with pytest.raises(ScenarioError, match="did you mean 'higher'"):
         fry.patients_of("hihger")

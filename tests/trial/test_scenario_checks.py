@@ -103,6 +103,23 @@ BAD = [
     ("criteria.antigen_negative_share", 0, "antigen_negative_share: 0; must be more than 0 and at most 1"),
     ("criteria.extramedullary_cells", 0, "criteria.extramedullary_cells: 0; must be more than 0 (cells)"),
     ("criteria.remission_blasts", 0, "criteria.remission_blasts: 0; must be more than 0 and at most 1"),
+    (
+        "assay",
+        {"visits": [28], "method": "sequencing", "mrd_limit": 1e-4},
+        "assay.mrd_limit: 1e-4; sequencing finds about 1e-6, and a limit is within a factor of ten of that",
+    ),
+    (
+        "assay",
+        {"visits": [28], "mrd_limit": 1e-6, "cells_analysed": 2_000_000},
+        "assay.mrd_limit: 1e-6; flow finds about 1e-4",
+    ),
+    (
+        "assay",
+        {"visits": [28], "method": "sequencing"},
+        "assay.cells_analysed: 500000; one positive cell must not lie above the limit (1e-6); analyse at least 1000000",
+    ),
+    ("assay.method", "magic", "assay.method: 'magic'; must be one of flow, pcr, sequencing"),
+    ("criteria.best_by", 10, "criteria.best_by: 10.0; is not before the end of the first restaging (day 35)"),
     ("assay.overt_blasts", 0, "assay.overt_blasts: 0; must be more than 0"),
     (
         "assay.overt_blasts",
