@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from sim.trial.law_base import KINDS, Kind, Law
 from sim.trial.laws_continuous import Beta, Lognormal, Loguniform, Normal, Uniform
-from sim.trial.laws_discrete import Bernoulli, ByBurden, Fixed, Mix, Strata, Stratum
+from sim.trial.laws_discrete import Bernoulli, ByBurden, Fixed, Mix, Number, Strata, Stratum
 
 __all__ = [
     "KINDS",
@@ -25,6 +25,7 @@ __all__ = [
     "Loguniform",
     "Mix",
     "Normal",
+    "Number",
     "Strata",
     "Stratum",
     "Uniform",

@@ -11,7 +11,7 @@ from sim.trial.law_base import Law, number_text
 if TYPE_CHECKING:
     from sim.trial.law_base import FloatArray
 
-__all__ = ["Bernoulli", "ByBurden", "Fixed", "Mix", "Strata", "Stratum"]
+__all__ = ["Bernoulli", "ByBurden", "Fixed", "Mix", "Number", "Strata", "Stratum"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +44,37 @@ class Fixed(Law):
 
     def _describe(self) -> str:
         return number_text(self.value)
+
+
+class Number(float):
+    """One number for the whole trial that says where it comes from; in every calculation the float that it is.
+
+    Parameters
+    ----------
+    law : Fixed
+        Value, unit, kind of evidence, source and note.
+
+    Examples
+    --------
+    >>> limit = Number(Fixed(value=1e-4, unit="fraction", kind="reported", source="the protocol"))
+    >>> limit * 1e6, limit.law.source
+    (100.0, 'the protocol')
+    """
+
+    law: Fixed
+
+    def __new__(cls, law: Fixed) -> Number:
+        """Return the value of the law as a float that keeps the law."""
+        number = super().__new__(cls, law.value)
+        # Past the lock below, which keeps a scenario frozen throughout.
+        object.__setattr__(number, "law", law)
+        return number
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise TypeError("a scenario does not change; scenario.with_({path: value}) returns a changed copy")
+
+    def __reduce__(self) -> tuple[type[Number], tuple[Fixed]]:
+        return type(self), (self.law,)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from sim.errors import ScenarioError
 from sim.trial.law_forms import Rule
-from sim.trial.laws import ByBurden, Law
+from sim.trial.laws import ByBurden, Law, Number
 from sim.trial.problems import suggest
 from sim.trial.scenario_checks import cross_check
 from sim.trial.scenario_fields import Block, Freeze, Name, Names, Quantity, Text, refuse
@@ -164,7 +164,8 @@ class Scenario(Block):
 
         Names, titles, questions, citations, notes, kinds of evidence and reported outcomes do not count.
         """
-        text = json.dumps(_numbers(self.resolved()), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        bare = {key: _plain(getattr(self, key), bare=True) for key in type(self).model_fields}
+        text = json.dumps(_numbers(bare), sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def arm(self, name: str) -> Arm:
@@ -240,16 +241,18 @@ class Scenario(Block):
         return markdown(self)
 
 
-def _plain(value: Any) -> Any:
-    """Return blocks, laws and tuples as dictionaries and lists."""
+def _plain(value: Any, *, bare: bool = False) -> Any:
+    """Return blocks, laws and tuples as dictionaries and lists; numbers of the whole trial with their origin, or bare."""
     if isinstance(value, BaseModel):
-        return {key: _plain(item) for key, item in value}
+        return {key: _plain(item, bare=bare) for key, item in value}
     if isinstance(value, Law | ByBurden):
         return value.form()
+    if isinstance(value, Number):
+        return float(value) if bare else value.law.form()
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: _plain(item, bare=bare) for key, item in value.items()}
     if isinstance(value, tuple):
-        return [_plain(item) for item in value]
+        return [_plain(item, bare=bare) for item in value]
     return value
 
 

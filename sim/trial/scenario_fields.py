@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchema
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from sim.trial.law_forms import Rule, read_chance, read_dose, read_law
-from sim.trial.laws import Bernoulli, ByBurden, Law
+from sim.trial.laws import Bernoulli, ByBurden, Fixed, Law, Number
 from sim.trial.problems import Problem, ProblemsError, has_control_characters, show
 
 __all__ = [
@@ -109,9 +109,22 @@ def Quantity(rule: Rule) -> _Read:  # noqa: N802 - stands where a type would
 
 
 def Scalar(rule: Rule) -> _Read:  # noqa: N802
-    """Annotation of one number for the whole trial: a bare number, or a long form with a unit."""
+    """Annotation of one number for the whole trial: a bare number, or a long form with unit, kind and source, which it keeps."""
     fixed = Rule(rule.dimension, rule.low, rule.high, rule.open_low, varies=False)
-    return _Read(lambda raw: read_law(raw, fixed).median(), _NUMBER_OR_FORM)
+    return _Read(lambda raw: _read_scalar(raw, fixed), _NUMBER_OR_FORM)
+
+
+def _read_scalar(raw: object, rule: Rule) -> float:
+    """Read a number that is the same for the whole trial."""
+    if isinstance(raw, Number):
+        raw = raw.law
+    law = read_law(raw, rule)
+    if not isinstance(raw, Mapping | Law):
+        return law.median()
+    if not isinstance(law, Fixed):
+        # A law without spread, whatever its form, is its one value.
+        law = Fixed(value=law.median(), unit=law.unit, kind=law.kind, source=law.source, note=law.note)
+    return Number(law)
 
 
 def _read_per_target(raw: object, rule: Rule) -> object:

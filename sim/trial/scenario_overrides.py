@@ -7,7 +7,7 @@ from copy import deepcopy
 from typing import Any
 
 from sim.errors import ScenarioError
-from sim.trial.laws import ByBurden, Law
+from sim.trial.laws import ByBurden, Law, Number
 from sim.trial.problems import Problem, show, suggest
 
 __all__ = ["apply"]
@@ -105,6 +105,8 @@ def _plain(value: Any) -> Any:
     """Return laws and NumPy numbers as what a file would hold."""
     if isinstance(value, Law | ByBurden):
         return value.form()
+    if isinstance(value, Number):
+        return value.law.form()
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -55,14 +55,27 @@ def sections(scenario: Scenario) -> list[Section]:
     visits = ", ".join(f"{visit:g}" for visit in assay.visits)
     measured = [
         ("visits", f"day {visits}", ""),
-        ("residual disease", f"{assay.method}, limit {number_text(assay.mrd_limit)}", ""),
+        (
+            "residual disease",
+            f"{assay.method}, limit {number_text(assay.mrd_limit)}",
+            _origin(assay.mrd_limit),
+        ),
         *(
-            [("between visits", f"examined when blasts reach {100 * assay.overt_blasts:.3g} %", "")]
+            [
+                (
+                    "between visits",
+                    f"examined when blasts reach {100 * assay.overt_blasts:.3g} %",
+                    _origin(assay.overt_blasts),
+                )
+            ]
             if assay.overt_blasts is not None
             else []
         ),
     ]
-    computed = [("kernel", engine.kernel, ""), ("horizon", f"{engine.horizon:g} days", "")]
+    computed = [
+        ("kernel", engine.kernel, ""),
+        ("horizon", f"{engine.horizon:g} days", _origin(engine.horizon)),
+    ]
     return [
         ("Patients", people),
         ("Arms", [(name, _arm_text(arm), _arm_origin(arm)) for name, arm in scenario.arms.items()]),
@@ -143,9 +156,11 @@ def _drugs(scenario: Scenario) -> str:
     return f"{' and '.join(drugs) or 'no drug'} from day {block.start:g}"
 
 
-def _origin(law: Law | ByBurden) -> str:
-    if isinstance(law, ByBurden):
-        law = law.low_burden
+def _origin(value: Law | ByBurden | float) -> str:
+    law = value.low_burden if isinstance(value, ByBurden) else getattr(value, "law", value)
+    if not isinstance(law, Law):
+        # A bare number says no more than itself.
+        return ""
     return f"{law.kind}: {law.source}" if law.source else law.kind
 
 

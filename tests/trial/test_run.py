@@ -189,6 +189,15 @@ class TestRunDirectory:
         assert first.keys() == second.keys()
         assert {name for name in first if first[name] != second[name]} <= {"run.log", "timing.json"}
 
+    def test_resolved_scenario_says_where_the_numbers_of_the_whole_trial_come_from(self, made_up, tmp_path):
+        limit = {"value": 0.01, "unit": "percent", "kind": "reported", "source": "the protocol"}
+        bare, long = (sim.load(NAME).with_({"assay.mrd_limit": value}) for value in (1e-4, limit))
+        result = sim.run(long, patients=4, out=tmp_path / "run", figures=False)
+        same(result.outcomes, sim.run(bare, patients=4).outcomes)
+        held = json.loads((tmp_path / "run" / "scenario.resolved.json").read_text())["assay"]["mrd_limit"]
+        assert (held["value"], held["kind"], held["source"]) == (1e-4, "reported", "the protocol")
+        assert sim.open(tmp_path / "run").scenario.resolved() == result.scenario.resolved()
+
     def test_complete_run_is_read_not_computed(self, made_up, tmp_path):
         first = sim.run(NAME, patients=4, out=tmp_path / "run", figures=False)
         calls = made_up.calls

@@ -153,6 +153,57 @@ def test_a_threshold_per_target_is_found_by_target():
     assert Scenario.parse(small()).products["cd19"].threshold_of("cd19") is None
 
 
+class TestNumbersOfTheWholeTrial:
+    LONG = {"value": 0.01, "unit": "percent", "kind": "reported", "source": "the protocol", "note": "by flow"}  # noqa: RUF012
+
+    def given(self):
+        document = broken("assay.mrd_limit", self.LONG)
+        document["assay"]["visits"] = [
+            {"value": 4, "unit": "week", "kind": "reported", "source": "the protocol"},
+            90,
+        ]
+        return Scenario.parse(document)
+
+    def test_are_floats_that_keep_unit_kind_source_and_note(self):
+        scenario = self.given()
+        assert isinstance(scenario.assay.mrd_limit, float)
+        assert scenario.assay.mrd_limit == pytest.approx(1e-4)
+        resolved = scenario.resolved()["assay"]
+        value = resolved["mrd_limit"].pop("value")
+        assert value == scenario.assay.mrd_limit
+        words = {"kind": "reported", "source": "the protocol", "note": "by flow"}
+        assert resolved["mrd_limit"] == {"unit": "fraction", **words}
+        assert resolved["visits"][0]["source"] == "the protocol"
+        assert resolved["visits"][0]["value"] == 28.0
+        assert resolved["visits"][1] == 90.0
+        assert "reported: the protocol" in scenario._repr_markdown_()
+
+    def test_keep_it_through_json_copies_and_changes_elsewhere(self):
+        scenario = self.given()
+        held = scenario.resolved()["assay"]["mrd_limit"]
+        others = (
+            Scenario.parse(json.loads(json.dumps(scenario.resolved()))),
+            copy.deepcopy(scenario),
+            scenario.with_({"patients.size": 5}),
+            Scenario.parse(small()).with_({"assay.mrd_limit": scenario.assay.mrd_limit}),
+        )
+        for other in others:
+            assert other.resolved()["assay"]["mrd_limit"] == held
+        with pytest.raises(TypeError, match="with_"):
+            scenario.assay.mrd_limit.law = None
+
+    def test_another_number_does_not_inherit_where_the_first_came_from(self):
+        assert self.given().with_({"assay.mrd_limit": 1e-3}).resolved()["assay"]["mrd_limit"] == 1e-3
+
+    def test_count_by_their_value_alone(self):
+        short, long = small(), small()
+        short["engine"] = {"horizon": 364}
+        long["engine"] = {
+            "horizon": {"value": 52, "unit": "week", "kind": "reported", "source": "the protocol"}
+        }
+        assert Scenario.parse(short).content_hash() == Scenario.parse(long).content_hash()
+
+
 class TestFrozen:
     def test_fields_and_mappings_do_not_change(self, fry):
         with pytest.raises(ValidationError):
