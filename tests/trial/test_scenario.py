@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from sim.errors import ScenarioError
 from sim.trial.laws import Lognormal
 from sim.trial.scenario import Scenario
-from sim.trial.scenario_io import load, scenario_names
+from sim.trial.scenario_io import find, load, scenario_names
+from sim.trial.yaml_reader import read_text
 from tests.trial.small_scenario import broken, small
 
 NAMES = ("dual-upfront", "fry2018-cd22", "turtle2016-cd19", "untreated")
@@ -53,6 +54,23 @@ class TestShipped:
 
         walk(load(name).resolved())
 
+    def test_every_law_has_a_unit_a_kind_and_a_source_or_the_reason_in_its_file(self, name):
+        forms = {"value", "distribution", "mix", "strata", "probability"}
+
+        def walk(value, place):
+            if isinstance(value, dict):
+                if forms & set(value) and "day" not in value:
+                    assert {"unit", "kind"} <= set(value), place
+                    assert value.get("source") or value.get("note"), place
+                for key, item in value.items():
+                    walk(item, f"{place}.{key}")
+            elif isinstance(value, list):
+                for i, item in enumerate(value):
+                    walk(item, f"{place}.{i}")
+
+        path = find(name)
+        walk(read_text(path.read_text(encoding="utf-8"), path.name).data, name)
+
     def test_every_reported_row_cites_a_source_and_nothing_is_called_calibrated(self, name):
         scenario = load(name)
         assert all(row.source for row in scenario.reported)
@@ -75,6 +93,14 @@ def test_the_reported_outcomes_of_the_dose_escalation_are_those_of_the_paper(fry
     assert duration.censored_at == (6 * 30.4375, 9 * 30.4375, 21 * 30.4375)
     assert rows["rescue"].kind == "qualitative"
     assert fry.reported_arms(duration) == ("lowest", "higher")
+
+
+def test_the_split_of_the_higher_doses_is_not_called_reported(fry):
+    dose = fry.arms["higher"].infusions[0].dose
+    assert (dose.values, dose.weights) == ((1e6, 3e6), (13.0, 2.0))
+    assert dose.kind == "assumed"
+    assert "split" in dose.note
+    assert fry.arms["lowest"].infusions[0].dose.kind == "reported"
 
 
 def test_the_escalation_treats_different_people_and_the_dual_trial_the_same(fry):
