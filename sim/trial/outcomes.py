@@ -139,19 +139,6 @@ class Outcomes(Mapping[str, Column]):
         return pd.DataFrame(table)
 
     @classmethod
-    def from_frame(cls, frame: pd.DataFrame) -> Outcomes:
-        """Return the arrays of a table that `frame` made, as when it comes back from a file."""
-        columns: dict[str, Column] = {}
-        for name in COLUMNS:
-            if name in TRUTHS:
-                columns[name] = frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
-            elif name in WORDS:
-                columns[name] = np.array([str(value) for value in frame[name]], dtype=np.str_)
-            else:
-                columns[name] = frame[name].to_numpy()
-        return cls(columns)
-
-    @classmethod
     def concatenate(cls, parts: Sequence[Outcomes]) -> Outcomes:
         """Return the rows of all parts, one after the other."""
         return cls({name: np.concatenate([part[name] for part in parts]) for name in COLUMNS})

@@ -223,12 +223,6 @@ class Scenario(Block):
         """Say whether an arm plans an infusion for everybody; one that only waits for its rule is no first treatment."""
         return any(infusion.only_if == "always" for infusion in self.arm(arm).infusions)
 
-    def reported_arms(self, row: Reported) -> tuple[str, ...]:
-        """Return the arms that a reported row pools: its own, or all."""
-        if row.arm is not None:
-            return (row.arm,)
-        return row.arms or tuple(self.arms)
-
     def used_products(self) -> tuple[str, ...]:
         """Return the products that some arm infuses, in the order of declaration."""
         infused = {infusion.product for arm in self.arms.values() for infusion in arm.infusions}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from sim.trial.endpoints import endpoint_times
@@ -189,17 +188,6 @@ class TestTable:
             "auc_0_28 il6_index"
         )
         assert list(frame.columns) == list(COLUMNS)
-
-    def test_comes_back_from_parquet(self, tmp_path: Any) -> None:
-        found = judged(relapsing(100), patient(failed=50.0), patient(events={"death_infection": 150.0}))
-        found.frame().to_parquet(tmp_path / "endpoints.parquet")
-        back = Outcomes.from_frame(pd.read_parquet(tmp_path / "endpoints.parquet"))
-        for name in COLUMNS:
-            if found[name].dtype.kind == "f":
-                assert np.array_equal(found[name], back[name], equal_nan=True), name
-            else:
-                assert found[name].tolist() == back[name].tolist(), name
-            assert found[name].dtype.kind == back[name].dtype.kind, name
 
     def test_arms_stand_one_after_the_other(self) -> None:
         one = judged(patient(), observed={"arm": "a"})

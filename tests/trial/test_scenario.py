@@ -92,7 +92,7 @@ def test_the_reported_outcomes_of_the_dose_escalation_are_those_of_the_paper(fry
     assert (duration.median, duration.of) == (6 * 30.4375, 11)
     assert duration.censored_at == (6 * 30.4375, 9 * 30.4375, 21 * 30.4375)
     assert rows["rescue"].kind == "qualitative"
-    assert fry.reported_arms(duration) == ("lowest", "higher")
+    assert duration.arms == ("lowest", "higher")
 
 
 def test_the_split_of_the_higher_doses_is_not_called_reported(fry):
@@ -344,12 +344,6 @@ class TestHash:
     def test_it_is_a_sha_256_in_hexadecimal(self, fry):
         assert len(fry.content_hash()) == 64
         assert int(fry.content_hash(), 16) >= 0
-
-
-def test_a_row_without_an_arm_pools_all():
-    row = {"id": "r", "endpoint": "cr", "events": 1, "of": 6}
-    scenario = Scenario.parse({**small(), "reported": [row]})
-    assert scenario.reported_arms(scenario.reported[0]) == ("only",)
 
 
 def test_products_in_use_are_those_that_an_arm_infuses():
