@@ -63,10 +63,17 @@ def command(
     digest = run_hash(scenario, seed, scenario.engine.kernel)
     folder = out or default_path(scenario.name, digest)
     if RunDirectory(folder, digest).state() == "complete":
-        from sim.trial.result import open_run
+        from sim.trial.run_files import reopen_run
 
         typer.echo(f"{folder}: this run is complete; showing it", err=True)
-        _tell(open_run(folder), as_json)
+        kept = reopen_run(
+            RunDirectory(folder, digest),
+            scenario,
+            source=find(name).read_bytes(),
+            figures=not no_figures,
+            command=_command(name, assignments, patients, seed, kernel),
+        )
+        _tell(kept, as_json)
         return
     with warming_up(scenario, figures=not no_figures) as progress:
         from sim.trial.run import execute

@@ -82,6 +82,19 @@ class TestRun:
         assert second == first
         assert made_up.calls == calls
 
+    def test_complete_run_is_shown_beside_what_the_scenario_reports_now(self, call, made_up):
+        text = Path(cli.__file__).parent.parent.joinpath(f"scenarios/{NAME}.yaml").read_text()
+        assert "events: 1" in text
+        Path("mine.yaml").write_text(text)
+        assert call("run", "mine.yaml", "--patients", 12, "-o", "out", "--no-figures")[0] == 0
+        calls = made_up.calls
+        Path("mine.yaml").write_text(text.replace("events: 1", "events: 5", 1))
+        code, told, _ = call("run", "mine.yaml", "--patients", 12, "-o", "out", "--no-figures")
+        assert code == 0
+        assert "5 of 6" in told
+        assert "5 of 6" in Path("out/reported.csv").read_text()
+        assert made_up.calls == calls
+
     def test_set_changes_the_scenario_and_the_recorded_command(self, call):
         code, out, _ = call(
             "run", NAME, "--set", "patients.size=15", "--seed", 4, "-o", "out", "--no-figures"

@@ -249,12 +249,12 @@ def _assay(scenario: Scenario) -> Iterator[Problem]:
 def _residual_disease(scenario: Scenario) -> Iterator[Problem]:
     assay = scenario.assay
     usual = assay.usual_limit
-    # The slack is for limits that floating point puts a little beside the factor.
-    if abs(math.log10(assay.mrd_limit / usual)) > 1.0 + 1e-9:
+    # A sensitive method may be read at a coarser limit, as trials do. The slack is for rounding.
+    if assay.mrd_limit < usual * (0.1 - 1e-9):
         yield Problem(
             ("assay", "mrd_limit"),
             number_text(assay.mrd_limit),
-            f"{assay.method} finds about {number_text(usual)}, and a limit is within a factor of ten of that",
+            f"{assay.method} finds about {number_text(usual)}, and a limit is not below a tenth of that",
             "give another limit (null for that of the method), or another method",
         )
     needed = math.ceil((1.0 - 1e-9) / assay.mrd_limit)
