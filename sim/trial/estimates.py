@@ -17,6 +17,7 @@ __all__ = [
     "binomial_interval",
     "check_level",
     "checked_times",
+    "edge_interval",
     "hazard_variance",
     "risk_table",
     "step_value",
@@ -95,6 +96,30 @@ def binomial_interval(
     lower = 0.0 if events == 0 else centre - half
     upper = 1.0 if events == size else centre + half
     return Estimate(share, lower, upper)
+
+
+def edge_interval(found: Estimate, censored_before: int, size: int, level: float) -> Estimate:
+    """Return Wilson's interval where a curve stands at 0 or 1, which no band of a curve knows; otherwise what was found.
+
+    Parameters
+    ----------
+    found : Estimate
+        Value and band of the curve at a time.
+    censored_before : int
+        Patients censored before that time. With any, the share is no share of ``size`` and the band stays.
+    size : int
+        Patients.
+    level : float
+        Confidence level.
+
+    Examples
+    --------
+    >>> [round(x, 3) for x in edge_interval(Estimate(0.0, 0.0, 1.0), 0, 300, 0.95)]
+    [0.0, 0.0, 0.013]
+    """
+    if censored_before or found.value not in (0.0, 1.0):
+        return found
+    return binomial_interval(found.value * size, size, level=level)
 
 
 def check_level(level: float) -> None:

@@ -19,6 +19,7 @@ from sim.trial.estimates import (
     Ints,
     check_level,
     checked_times,
+    edge_interval,
     hazard_variance,
     risk_table,
     step_value,
@@ -75,13 +76,17 @@ class CumulativeIncidence:
         )
 
     def milestone(self, cause: str, time: float) -> Estimate:
-        """Return the share that had ``cause`` by ``time``, with the band there."""
+        """Return the share that had ``cause`` by ``time``, with the band there.
+
+        At 0 and 1 the band has no width of its own: unless somebody was censored before, the interval is Wilson's.
+        """
         row = self.causes.index(cause)
         found = [
             float(step_value(self.time, curve[row], time, before=0.0, after=self._beyond(curve[row])))
             for curve in (self.incidence, self.lower, self.upper)
         ]
-        return Estimate(*found)
+        censored = int(self.censored[self.time < time].sum())
+        return edge_interval(Estimate(*found), censored, self.size, self.level)
 
     def number_at_risk(self, times: ArrayLike) -> Ints:
         """Return how many patients are still followed and free of any event just before each of ``times``."""

@@ -18,7 +18,14 @@ from sim.errors import InputError
 from sim.trial.outcomes import Outcomes
 from sim.trial.reported import Comparison, compare_reported
 from sim.trial.scenario import Scenario
-from sim.trial.summary import Row, as_columns, relapse_incidence, summarise, survival_curve
+from sim.trial.summary import (
+    Row,
+    as_columns,
+    longest_follow_up,
+    relapse_incidence,
+    summarise,
+    survival_curve,
+)
 from sim.trial.tables import Columns
 
 if TYPE_CHECKING:
@@ -106,7 +113,8 @@ class Result:
     @cached_property
     def rows(self) -> list[Row]:
         """Lines of the summary, each with its 95 % interval."""
-        return summarise(self.outcomes, self.arms, self.scenario.criteria.transplant)
+        rule, horizon = self.scenario.criteria.transplant, self.scenario.engine.horizon
+        return summarise(self.outcomes, self.arms, rule, horizon=horizon)
 
     @cached_property
     def comparisons(self) -> list[Comparison]:
@@ -344,8 +352,7 @@ class Result:
         horizon = self.scenario.engine.horizon
         if endpoint in ("rfs", "remission"):
             return horizon - min((day for day in self.scenario.assay.visits if day > 0), default=0.0)
-        known = self.outcomes["origin_day"][np.isfinite(self.outcomes["origin_day"])]
-        return horizon - float(known.min(initial=0.0))
+        return longest_follow_up(self.outcomes, horizon)
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{arm} {self.outcomes.arm(arm).rows}" for arm in self.arms)

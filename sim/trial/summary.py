@@ -18,7 +18,7 @@ from sim.trial.outcomes import Outcomes
 from sim.trial.response import PHENOTYPES
 from sim.trial.survival import SurvivalCurve
 
-__all__ = ["MILESTONES", "Row", "relapse_incidence", "summarise", "survival_curve"]
+__all__ = ["MILESTONES", "Row", "longest_follow_up", "relapse_incidence", "summarise", "survival_curve"]
 
 #: Days that are meant by 6, 12 and 24 months.
 MILESTONES = {6: 182.0, 12: 365.0, 24: 730.0}
@@ -101,7 +101,9 @@ def relapse_incidence(
     return cumulative_incidence(since_infusion, code[times.cause], [times.causes[k - 1] for k in happened])
 
 
-def summarise(outcomes: Outcomes, arms: Sequence[str], rule: Rule = "ignored") -> list[Row]:
+def summarise(
+    outcomes: Outcomes, arms: Sequence[str], rule: Rule = "ignored", *, horizon: float = np.inf
+) -> list[Row]:
     """Summarise each arm.
 
     Parameters
@@ -112,6 +114,8 @@ def summarise(outcomes: Outcomes, arms: Sequence[str], rule: Rule = "ignored") -
         Arms in the order wanted.
     rule : {"ignored", "censored", "event", "competing"}
         What a transplant does to a time.
+    horizon : float
+        Day on which follow-up ends, from the first infusion; a milestone after it is unknown.
 
     Returns
     -------
@@ -123,13 +127,19 @@ def summarise(outcomes: Outcomes, arms: Sequence[str], rule: Rule = "ignored") -
         own = outcomes.arm(arm)
         computed = own.analysis_set("enrolled")
         rows.extend(Row(arm, *line) for line in _response(computed))
-        rows.extend(Row(arm, *line) for line in _survival(computed, rule))
-        rows.extend(Row(arm, *line) for line in _relapse(computed, rule))
+        rows.extend(Row(arm, *line) for line in _survival(computed, rule, horizon))
+        rows.extend(Row(arm, *line) for line in _relapse(computed, rule, horizon))
         rows.extend(Row(arm, *line) for line in _kinetics(computed))
         rows.extend(Row(arm, *line) for line in _deaths(computed))
         failed = own.rows - computed.rows
         rows.append(Row(arm, "failed", "failed rows", "rows", float(failed), np.nan, np.nan, own.rows))
     return rows
+
+
+def longest_follow_up(outcomes: Outcomes, horizon: float) -> float:
+    """Return the longest time that can be seen since enrolment or infusion, when follow-up ends on the day ``horizon``."""
+    origin = outcomes["origin_day"]
+    return horizon - float(origin[np.isfinite(origin)].min(initial=0.0))
 
 
 _Line = tuple[str, str, str, float, float, float, int]
@@ -145,28 +155,29 @@ def _response(outcomes: Outcomes) -> Iterator[_Line]:
         yield name, label, "share", *binomial_interval(int(known.sum()), len(known)), len(known)
 
 
-def _survival(outcomes: Outcomes, rule: Rule) -> Iterator[_Line]:
+def _survival(outcomes: Outcomes, rule: Rule, horizon: float) -> Iterator[_Line]:
     remission = survival_curve(outcomes, "remission", rule)
     median = _unknown() if remission is None else remission.median()
     size = 0 if remission is None else remission.size
     competes = rule == "competing"
     label = "median remission, transplant competing" if competes else "median duration of remission"
     yield "remission_median", label, "days", *median, size
+    until = longest_follow_up(outcomes, horizon)
     for endpoint, label in (_BEFORE if competes else _SURVIVAL).items():
         curve = survival_curve(outcomes, endpoint, rule)  # type: ignore[arg-type]
         for months, day in MILESTONES.items():
-            found = _unknown() if curve is None else curve.milestone(day)
+            found = _unknown() if curve is None or day > until else curve.milestone(day)
             size = 0 if curve is None else curve.size
             yield f"{endpoint}_{months}m", f"{label} at {months} months", "share", *found, size
 
 
-def _relapse(outcomes: Outcomes, rule: Rule) -> Iterator[_Line]:
+def _relapse(outcomes: Outcomes, rule: Rule, horizon: float) -> Iterator[_Line]:
     curve = relapse_incidence(outcomes, rule)
     for phenotype in PHENOTYPES:
         name = f"{phenotype.replace('-', '_')}_relapse"
         for months, day in MILESTONES.items():
             size = 0 if curve is None else curve.size
-            found = _unknown() if curve is None else _share_by(curve, phenotype, day)
+            found = _unknown() if curve is None or day > horizon else _share_by(curve, phenotype, day)
             yield f"{name}_{months}m", f"{_RELAPSES[phenotype]} by {months} months", "share", *found, size
 
 

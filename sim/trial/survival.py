@@ -16,8 +16,10 @@ from sim.trial.estimates import (
     Estimate,
     Floats,
     Ints,
+    binomial_interval,
     check_level,
     checked_times,
+    edge_interval,
     hazard_variance,
     risk_table,
     step_value,
@@ -68,13 +70,18 @@ class SurvivalCurve:
         return step_value(self.time, self.survival, times, before=1.0, after=self._beyond(self.survival))
 
     def milestone(self, time: float) -> Estimate:
-        """Return the probability to be free of the event at ``time``, with the band there."""
-        return Estimate(
+        """Return the probability to be free of the event at ``time``, with the band there.
+
+        At 0 and 1 the band has no width of its own: unless somebody was censored before, the interval is Wilson's.
+        """
+        found = Estimate(
             *(
                 float(step_value(self.time, curve, time, before=1.0, after=self._beyond(curve)))
                 for curve in (self.survival, self.lower, self.upper)
             )
         )
+        censored = int(self.censored[self.time < time].sum())
+        return edge_interval(found, censored, self.size, self.level)
 
     def number_at_risk(self, times: ArrayLike) -> Ints:
         """Return how many patients are still followed and free of the event just before each of ``times``."""
@@ -152,7 +159,7 @@ def kaplan_meier(
     Notes
     -----
     Where S has come to 0 no scale has an interval; the lower end is 0 there and the upper end stays where
-    it was.
+    it was, or is Wilson's where all had the event at once.
 
     References
     ----------
@@ -172,6 +179,8 @@ def kaplan_meier(
     survival[at_risk == events] = 0.0
     log_variance = np.cumsum(hazard_variance(at_risk, events))
     lower, upper = _survival_band(survival, log_variance, level, band)
+    if len(events) == 1 and survival[0] == 0.0:
+        upper[0] = binomial_interval(0, len(times), level=level).upper
     return SurvivalCurve(
         time=distinct,
         at_risk=at_risk,
@@ -205,9 +214,8 @@ def _survival_band(survival: Floats, log_variance: Floats, level: float, band: B
     else:
         raise ValueError(f"band: {band!r}; log-log, log or plain; give one of them")
     lower, upper = np.clip(lower, 0.0, 1.0), np.clip(upper, 0.0, 1.0)
-    gone = survival == 0.0
-    if gone[-1]:
-        upper[-1] = upper[-2] if len(upper) > 1 else 1.0
+    if survival[-1] == 0.0 and len(upper) > 1:
+        upper[-1] = upper[-2]
     return lower, upper
 
 

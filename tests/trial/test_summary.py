@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from sim.trial.endpoints import Rule
+from sim.trial.estimates import binomial_interval
 from sim.trial.observation import observe
 from sim.trial.outcomes import Outcomes, assess
 from sim.trial.scenario_schema import Assay, Criteria
@@ -85,3 +86,20 @@ def test_transplant_that_nobody_had_changes_nothing() -> None:
     ignored, competing = (summarise(without, [""], rule) for rule in ("ignored", "competing"))
     for one, other in zip(ignored, competing, strict=True):
         assert other[4:] == pytest.approx(one[4:], nan_ok=True)
+
+
+def test_no_milestone_lies_after_the_end_of_follow_up() -> None:
+    found = {row.name: row for row in summarise(arm(), [""], horizon=365.0)}
+    for name in ("efs_24m", "os_24m", "positive_relapse_24m"):
+        assert np.isnan([found[name].value, found[name].lower, found[name].upper]).all()
+    assert found["efs_12m"].value == pytest.approx(0.5)
+    assert not np.isnan(found["positive_relapse_12m"].value)
+
+
+def test_all_who_fail_on_the_first_day_have_an_interval_of_their_number() -> None:
+    outcomes = arm()
+    size = outcomes.rows
+    failed = Outcomes({**outcomes, "efs_days": np.zeros(size), "efs_event": np.ones(size)})
+    found = {row.name: row for row in summarise(failed, [""], horizon=365.0)}
+    assert found["efs_6m"][4:7] == found["efs_12m"][4:7] == binomial_interval(0, size)
+    assert np.isnan(found["efs_24m"].value)

@@ -106,14 +106,29 @@ class TestKaplanMeier:
         curve = kaplan_meier([5.0], [event])
         assert curve.at([4.9, 5.0]).tolist() == [1.0, 0.0 if event else 1.0]
         assert float(curve.at(6.0)) == pytest.approx(after, nan_ok=True)
-        assert (curve.lower[0], curve.upper[0]) == ((0.0, 1.0) if event else (1.0, 1.0))
+        assert (curve.lower[0], curve.upper[0]) == (
+            (0.0, binomial_interval(0, 1).upper) if event else (1.0, 1.0)
+        )
         assert curve.median().value == pytest.approx(5.0 if event else np.nan, nan_ok=True)
         assert curve.number_at_risk([5.0, 5.1]).tolist() == [1, 0]
 
     def test_after_everybody_had_the_event_the_band_stays_what_it_was(self) -> None:
         curve = kaplan_meier([1, 2], [1, 1])
-        assert curve.milestone(9.0) == curve.milestone(2.0)
-        assert curve.milestone(9.0).upper == curve.upper[0] > 0.5
+        assert curve.upper[1] == curve.upper[0] > 0.5
+        censored = kaplan_meier([1, 2, 3], [1, 0, 1])
+        assert censored.milestone(9.0) == censored.milestone(3.0) == (0.0, 0.0, censored.upper[0])
+
+    @pytest.mark.parametrize("times", [[0.0] * 300, np.arange(300.0)])
+    def test_milestone_of_none_left_is_wilson_s_unless_somebody_was_censored(self, times) -> None:
+        curve = kaplan_meier(times, np.ones(300))
+        assert curve.milestone(300.0) == binomial_interval(0, 300)
+        assert curve.milestone(300.0).upper < 0.02
+        assert kaplan_meier([0.0] * 300, np.ones(300)).upper.tolist() == [binomial_interval(0, 300).upper]
+
+    def test_milestone_of_all_left_is_wilson_s_unless_somebody_was_censored(self) -> None:
+        curve = kaplan_meier([5.0, 9.0, 9.0], np.zeros(3), level=0.9)
+        assert curve.milestone(1.0) == curve.milestone(5.0) == binomial_interval(3, 3, level=0.9)
+        assert curve.milestone(9.0) == (1.0, 1.0, 1.0)
 
     def test_all_events_at_one_time_are_one_step_to_zero(self) -> None:
         curve = kaplan_meier([7, 7, 7], [1, 1, 1])
@@ -205,12 +220,15 @@ class TestCumulativeIncidence:
         assert one.incidence.tolist() == [[0.0], [1.0]]
         assert one.at("death", [3.9, 4, 9]).tolist() == [0.0, 1.0, 1.0]
 
-    def test_share_that_has_come_to_one_keeps_the_lower_end_it_had(self) -> None:
-        for time in ([4.0], [4.0, 4.0]):
-            found = cumulative_incidence(time, [1] * len(time), ["relapse"])
-            assert found.milestone("relapse", 4.0) == found.milestone("relapse", 9.0) == (1.0, 0.0, 1.0)
-        found = cumulative_incidence([2.0, 4.0], [1, 1], ["relapse"])
-        assert found.milestone("relapse", 9.0) == (1.0, found.lower[0, 0], 1.0)
+    def test_share_that_has_come_to_one_is_wilson_s_unless_somebody_was_censored(self) -> None:
+        for time in ([4.0], [4.0, 4.0], [2.0, 4.0]):
+            size = len(time)
+            found = cumulative_incidence(time, [1] * size, ["relapse"])
+            assert found.milestone("relapse", 4.0) == binomial_interval(size, size)
+            assert found.milestone("relapse", 9.0) == binomial_interval(size, size)
+        assert found.lower[0, 1] == found.lower[0, 0]
+        censored = cumulative_incidence([2.0, 3.0, 4.0], [1, 0, 1], ["relapse"])
+        assert censored.milestone("relapse", 9.0) == (1.0, censored.lower[0, 0], 1.0)
 
     @pytest.mark.parametrize("size", [5, 10, 28, 30])
     def test_cause_that_takes_everybody_one_by_one_comes_to_one_exactly(self, size: int) -> None:
