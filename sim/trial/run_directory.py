@@ -41,7 +41,8 @@ class RunDirectory:
     """
 
     def __init__(self, path: Path, digest: str) -> None:
-        self.path = Path(path)
+        # Without "..": a folder named only to be left again would have to be made. Links lead where they lead.
+        self.path = Path(os.path.realpath(path)) if ".." in Path(path).parts else Path(path)
         self.digest = digest
 
     def state(self) -> State:

@@ -74,6 +74,23 @@ def test_unwritable_place_is_a_storage_error_and_leaves_nothing(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
 
+def test_refused_path_that_goes_up_again_leaves_nothing(tmp_path):
+    (tmp_path / "dir").mkdir()
+    (tmp_path / "f").write_text("x")
+    with (
+        pytest.raises(StorageError, match="a parent is a file"),
+        RunDirectory(tmp_path / "dir" / "a" / ".." / ".." / "f" / "x", DIGEST).claim(),
+    ):
+        pytest.fail("claimed a folder below a file")
+    assert list((tmp_path / "dir").iterdir()) == []
+
+
+def test_folder_that_is_named_only_to_be_left_is_not_made(tmp_path):
+    with RunDirectory(tmp_path / "a" / ".." / "b", DIGEST).claim() as directory:
+        directory.begin({"seed": 1})
+    assert [entry.name for entry in tmp_path.iterdir()] == ["b"]
+
+
 def test_folders_made_on_the_way_to_a_refusal_are_removed(tmp_path, monkeypatch):
     def refuse(*arguments, **options):
         raise PermissionError(13, "Permission denied")
