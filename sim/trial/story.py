@@ -190,6 +190,7 @@ def _heading(result: Result, width: int) -> str:
     for name, arm in scenario.arms.items():
         given = [_infusion(scenario, plan) for plan in arm.infusions] or ["no infusion"]
         given[-1] += f"   [trial: {arm.enrolled} patients]" if arm.enrolled else ""
+        given[-1] += _dropouts(result, name)
         for n, text in enumerate(given):
             start = f"  {result.labels[name] if n == 0 else '':<{label_width}}   "
             indent = " " * (len(start) + 2)
@@ -197,6 +198,15 @@ def _heading(result: Result, width: int) -> str:
                 fill(text, width, initial_indent=start, subsequent_indent=indent, break_on_hyphens=False)
             )
     return "\n".join(lines)
+
+
+def _dropouts(result: Result, arm: str) -> str:
+    """Say how many of an arm's simulated patients were infused, where some were not."""
+    if not result.scenario.arms[arm].infusions:
+        return ""
+    computed = result.outcomes.arm(arm).analysis_set("enrolled")
+    infused = computed.analysis_set("infused").rows
+    return f"   [infused {infused:,} of {computed.rows:,}]" if infused < computed.rows else ""
 
 
 _WHO = {

@@ -307,6 +307,15 @@ class TestStory:
         assert "CD19-negative relapse of those in remission " in told
         assert "alive at 12 months " in told
 
+    def test_says_how_many_were_infused_where_some_were_not(self, result):
+        infused = result.outcomes["infused"].copy()
+        infused[np.flatnonzero(result.outcomes["arm"] == "higher")[:2]] = 0
+        outcomes = Outcomes({**result.outcomes, "infused": infused})
+        told = story.text(replace(result, outcomes=outcomes)).splitlines()
+        assert [line.split()[0] for line in told if "[infused" in line] == ["at"]
+        assert sum(line.endswith("[infused 58 of 60]") for line in told) == 1
+        assert "[infused" not in story.text(result)
+
     def test_untreated_arm_has_a_story_too(self, monkeypatch):
         monkeypatch.setattr(running, "simulate", MadeUp())
         told = story.text(sim.run("untreated", patients=20))
