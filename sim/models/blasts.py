@@ -23,7 +23,7 @@ def declare_blasts(net: Network, design: Design) -> None:
             about = f"leukaemia cells in the {site}: {_describe(c)}"
             net.species(design.cells(site, c), 0.0, unit="cells", description=about)
     for name, value, unit, source, description in _LIFE:
-        net.parameter(name, value, unit, source, description=description)
+        net.parameter(name, value, unit, source, "assumed", description)
     for site in design.sites[1:]:
         _declare_site(net, site)
     for name, text in {**design.grid.density_text(), **design.grid.walk_text()}.items():
@@ -89,7 +89,7 @@ _LIFE = (
 
 # Share of the leukaemia, exchange with the marrow (1/day), killing relative to the marrow, source.
 _SITE_DEFAULTS = {"niche": (9e-5, 0.04, 0.07, MODEL)}
-_ELSEWHERE = (0.3, 0.005, 0.15, "assumed; killing in nodes 0.05-0.3 of that in the marrow")
+_ELSEWHERE = (0.3, 0.005, 0.15, "killing in nodes 0.05-0.3 of that in the marrow")
 
 
 def _declare_site(net: Network, site: str) -> None:
@@ -100,7 +100,7 @@ def _declare_site(net: Network, site: str) -> None:
         ("exchange", exchange, "1/day", f"turnover between marrow and {site}"),
         ("access", access, "1", f"killing in the {site} relative to the marrow"),
     ):
-        net.parameter(f"{site}_{what}", value, unit, source, description=description)
+        net.parameter(f"{site}_{what}", value, unit, source, "assumed", description)
 
 
 def _describe(c: AntigenClass) -> str:

@@ -71,6 +71,7 @@ def declare_effectors(net: Network, design: Design) -> None:
                 value,
                 "molecules/cell",
                 source,
+                "assumed",
                 description="density of half-maximal lysis (K)",
             )
             net.parameter(
@@ -80,12 +81,13 @@ def declare_effectors(net: Network, design: Design) -> None:
                 description="strength of the arm, below 1 in a shared receptor (eta)",
             )
         about = "thresholds of proliferation over those of lysis (s)"
-        net.parameter(f"stimulation_shift_{name}", 2.0, "1", f"set by hand; {FIT}: 2.5", description=about)
+        net.parameter(f"stimulation_shift_{name}", 2.0, "1", f"set by hand; {FIT}: 2.5", "assumed", about)
         net.parameter(
             f"effector_division_rate_{name}",
             1.3,
             "1/day",
             f"{FIT}; net of death 0.89/d: {STEIN}",
+            "assumed",
             description="division of effectors at full signal (r_E)",
         )
         net.parameter(
@@ -93,6 +95,7 @@ def declare_effectors(net: Network, design: Design) -> None:
             0.007,
             "1/day",
             f"{FIT}; 0.021 with CD28",
+            "assumed",
             description="death of memory cells (d_M)",
         )
 
@@ -143,7 +146,7 @@ def _declare_shared(net: Network) -> None:
         ("anti_car_death_rate", 0.004, "1/day", "", "death of anti-CAR lymphocytes: they remember"),
         ("rejection_rate", 2e-10, "70 kg/cell/day", "", "rejection by one anti-CAR lymphocyte (rho)"),
     ):
-        net.parameter(name, value, unit, source, description=description)
+        net.parameter(name, value, unit, source, "assumed", description)
 
 
 def add_signals(net: Network, design: Design) -> None:

@@ -72,7 +72,7 @@ def declare_host(net: Network) -> None:
             "consumption by an effector over that of a resting lymphocyte (c_E)",
         ),
     ):
-        net.parameter(name, value, unit, source, description=description)
+        net.parameter(name, value, unit, source, "assumed", description)
 
 
 def define_sizes(net: Network, design: Design) -> None:

@@ -51,7 +51,7 @@ def declare_mortality(net: Network, design: Design) -> None:
         ("background_hazard", 1e-5, "1/day", "population mortality, 0.4 % a year", "death by another cause"),
     ):
         if name.split("_")[0] in present:
-            net.parameter(name, value, unit, source, description=description)
+            net.parameter(name, value, unit, source, "assumed", description)
     if design.transplant:
         net.species(
             "transplant_risk",
@@ -76,6 +76,7 @@ def declare_mortality(net: Network, design: Design) -> None:
             1.0,
             "1",
             "drawn from Exp(1)",
+            "assumed",
             description=f"cumulative hazard at which the patient dies by {cause}",
         )
 

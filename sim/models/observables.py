@@ -95,7 +95,12 @@ def add_observables(net: Network, design: Design) -> None:
     )
     if names:
         net.parameter(
-            "blood_volume", 7e4, "uL/kg", "textbook: 65-75 mL/kg", description="blood per body weight"
+            "blood_volume",
+            7e4,
+            "uL/kg",
+            "textbook: 65-75 mL/kg",
+            "assumed",
+            description="blood per body weight",
         )
         blood = f"({blood})/(blood_volume*weight)"
     net.define("car_t_blood", blood, "CAR T cells/uL of blood")

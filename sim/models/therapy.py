@@ -98,7 +98,8 @@ def _declare_transplant(net: Network) -> None:
             name,
             value,
             unit,
-            source="assumed; contested benefit" if "graft" in name else "",
+            source="contested benefit" if "graft" in name else "",
+            kind="assumed",
             description=description,
         )
 

@@ -40,7 +40,7 @@ def declare_toxicity(net: Network, design: Design) -> None:
         ("il6_baseline", 5.0, "pg/mL", "textbook", "serum IL-6 before treatment"),
         ("il6_clearance", 4.16, "1/day", "half-life 4 h; Hardiansyah & Ng 2019", "clearance of IL-6 (d_6)"),
     ):
-        net.parameter(name, value, unit, source, description=description)
+        net.parameter(name, value, unit, source, "assumed", description)
     if design.supportive:
         net.species(
             "tocilizumab", 0.0, kind="concentration", unit="1", description="share of IL-6 receptors blocked"
@@ -57,6 +57,7 @@ def declare_toxicity(net: Network, design: Design) -> None:
             0.06,
             "1/day",
             "half-life about 12 d",
+            "assumed",
             description="fading of the receptor block",
         )
         net.parameter(
@@ -67,6 +68,7 @@ def declare_toxicity(net: Network, design: Design) -> None:
             0.8,
             "1",
             "serum IL-6 rises; Nishimoto 2008",
+            kind="assumed",
             description="share of IL-6 cleared through its receptor (a)",
         )
 

@@ -53,7 +53,7 @@ class Parameter:
     source : str
         Where the value comes from.
     kind : str
-        ``"reported"``, ``"measured"``, ``"fitted"`` or ``"assumed"``.
+        ``"reported"``, ``"measured"``, ``"fitted"`` or ``"assumed"``; empty where a source is given and no kind.
     description : str
     """
 

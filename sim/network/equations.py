@@ -69,7 +69,7 @@ def _species_row(species: Species) -> tuple[str, ...]:
 
 def _grounds(parameter: Parameter) -> str:
     """Return what a parameter's value rests on."""
-    return f"{parameter.kind}: {parameter.source}" if parameter.source else parameter.kind
+    return ": ".join(part for part in (parameter.kind, parameter.source) if part)
 
 
 def _terms(expression: Expression, write: Callable[[Expression], str]) -> list[str]:

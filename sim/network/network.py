@@ -119,7 +119,7 @@ class Network:
         value: float,
         unit: str = "",
         source: str = "",
-        kind: str = "assumed",
+        kind: str | None = None,
         description: str = "",
     ) -> None:
         """Declare a parameter, a constant of one virtual patient.
@@ -132,12 +132,15 @@ class Network:
             Default. It may be infinite (the time of an event that never comes), not NaN.
         unit, source, description : str
             For the reader; `source` says where the value comes from.
-        kind : {"reported", "measured", "fitted", "assumed"}
-            What the value rests on.
+        kind : {"reported", "measured", "fitted", "assumed"}, optional
+            What the value rests on; assumed, unless there is a source to speak for itself.
         """
         place = self.place("parameter", name)
         self._claim(name, "parameter")
-        read_choice(place, "kind", kind, PARAMETER_KINDS)
+        if kind is None:
+            kind = "" if source else "assumed"
+        else:
+            read_choice(place, "kind", kind, PARAMETER_KINDS)
         self._parameters[name] = Parameter(
             name, read_number(place, "value", value), unit, source, kind, description
         )

@@ -53,6 +53,19 @@ def test_text_groups_everything_with_its_unit_and_source(network: Network) -> No
     )
 
 
+def test_source_without_a_kind_speaks_for_itself() -> None:
+    net = Network("sourced")
+    net.species("X", 5)
+    net.parameter("K", 1.0, source="Kendall 1948")
+    net.parameter("k", 1.0, source="our choice", kind="assumed")
+    lines = net.equations().splitlines()
+    assert [line.split("= 1")[1].strip() for line in lines if "= 1" in line] == [
+        "Kendall 1948",
+        "assumed: our choice",
+    ]
+    assert "| `K` | 1 |  |  | Kendall 1948 |" in net._repr_markdown_()
+
+
 def test_groups_without_entries_are_left_out() -> None:
     net = Network("still")
     net.species("X")

@@ -55,7 +55,7 @@ def test_the_network_of_the_contract_is_read_as_written() -> None:
         0.1,
         "1/day",
         "Kendall 1948",
-        "assumed",
+        "",
     )
     assert net.all_definitions[0].expression is parse("birth*X")
     division, death = net.all_reactions
