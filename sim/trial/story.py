@@ -58,7 +58,8 @@ _TOLD = (
 
 _VERDICTS = (
     "inside: the reported figure lies where 95 % of simulated trials with as many patients fall; of a reported range, the "
-    "simulated figure lies in it. OUTSIDE: it does not. Few patients make a wide interval."
+    "simulated figure lies in it. At the edge: the reported figure is an end of the interval. OUTSIDE: it does not lie "
+    "inside. Few patients make a wide interval."
 )
 NOT_CALIBRATED = (
     "Research only: for exploring mechanisms and forming hypotheses. Parameters are partly assumed and nothing here is "
@@ -278,14 +279,29 @@ def _reported_table(result: Result) -> tuple[list[str], list[list[str]]]:
             continue
         unit = unit_of(found) or found.unit
         low, high = (figure_text(end, unit) for end in interval_of(found))
-        verdict = "-" if found.inside is None else ("inside" if found.inside else "OUTSIDE")
         # Where nobody is simulated that it could be taken from, a median is not "not reached".
         simulated = figure_text(found.simulated.value, unit) if found.simulated_size else "-"
         predicted = "-" if found.predictive is None else f"{low} to {high}"
         lines.append(
-            [outcome_label(result, found), _reported_words(result, found), simulated, predicted, verdict]
+            [
+                outcome_label(result, found),
+                _reported_words(result, found),
+                simulated,
+                predicted,
+                _verdict(found),
+            ]
         )
     return ["", "reported", "simulated", "95 % of trials of that size", ""], lines
+
+
+def _verdict(found: Comparison) -> str:
+    if found.inside is None:
+        return "-"
+    if not found.inside:
+        return "OUTSIDE"
+    ends = () if found.predictive is None else (found.predictive.lower, found.predictive.upper)
+    at_the_edge = any(math.isclose(found.reported_value, end, rel_tol=1e-9) for end in ends)
+    return "inside, at the edge" if at_the_edge else "inside"
 
 
 def _reported_words(result: Result, found: Comparison) -> str:

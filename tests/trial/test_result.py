@@ -307,6 +307,25 @@ class TestStory:
         assert "CD19-negative relapse of those in remission " in told
         assert "alive at 12 months " in told
 
+    @pytest.mark.parametrize(
+        ("reported", "ends", "inside", "verdict"),
+        [
+            (1 / 6, (1 / 6, 5 / 6), True, "inside, at the edge"),
+            (5 / 6, (1 / 6, 5 / 6), True, "inside, at the edge"),
+            (2 / 6, (1 / 6, 5 / 6), True, "inside"),
+            (0.0, (1 / 6, 5 / 6), False, "OUTSIDE"),
+        ],
+    )
+    def test_figure_at_an_end_of_the_interval_is_inside_at_the_edge(
+        self, result, reported, ends, inside, verdict
+    ):
+        found = next(found for found in result.comparisons if found.id == "cr-lowest-dose")
+        found = replace(
+            found, reported_value=reported, predictive=Predictive(*ends, 0.1, inside), inside=inside
+        )
+        told = story.reported_text(told_with(result, found)).splitlines()
+        assert told[2].endswith(f"   {verdict}")
+
     def test_says_how_many_were_infused_where_some_were_not(self, result):
         infused = result.outcomes["infused"].copy()
         infused[np.flatnonzero(result.outcomes["arm"] == "higher")[:2]] = 0
