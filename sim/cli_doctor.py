@@ -76,11 +76,11 @@ def _cache() -> Finding:
         return Finding(
             "compiled-code cache",
             False,
-            "no folder can be written, so every run compiles for a minute",
+            "no folder can be written, so every run compiles for one to two minutes",
             "give your user a writable cache folder, such as CARTSIM_CACHE=/tmp/cartsim",
             StorageError.exit_code,
         )
-    state = "cold: the first run compiles for about a minute" if cache.is_cold() else "warm"
+    state = "cold: the first run compiles for one to two minutes" if cache.is_cold() else "warm"
     if not cache.can_be_written(folder):
         state += ", read-only: what it lacks is compiled on every run"
     return Finding("compiled-code cache", True, f"{folder} ({state})")

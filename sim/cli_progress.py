@@ -87,6 +87,8 @@ def _telling_of_the_compiler() -> Iterator[None]:
 
     from sim.kernels import cache
 
+    cold = cache.is_cold()
+
     class Told(event.Listener):  # type: ignore[misc]
         told = False
 
@@ -94,12 +96,15 @@ def _telling_of_the_compiler() -> Iterator[None]:
             if not self.told:
                 self.told = True
                 folder = cache.folder()
+                what = "compiling the kernels, which takes one to two minutes"
+                if not cold:
+                    what = "compiling what earlier runs did not need, which takes some seconds"
                 kept = (
                     "the next run starts at once"
                     if folder is not None and cache.can_be_written(folder)
                     else "see cartsim doctor, as they cannot be kept"
                 )
-                say(f"compiling the kernels, which takes up to a minute; {kept}")
+                say(f"{what}; {kept}")
 
         def on_end(self, _event: object) -> None:
             """Nothing to tell."""

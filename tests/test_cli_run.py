@@ -270,7 +270,7 @@ class TestDoctor:
         found, out, err = call("doctor")
         assert found == code
         assert err.splitlines()[0] == (
-            "compiled-code cache: no folder can be written, so every run compiles for a minute; "
+            "compiled-code cache: no folder can be written, so every run compiles for one to two minutes; "
             "give your user a writable cache folder, such as CARTSIM_CACHE=/tmp/cartsim"
         )
         assert err.count("\n") == 1 + len(others)
@@ -312,18 +312,26 @@ def test_claimed_folder_is_free_again_after_a_run(call):
         assert Path("out/lock").exists()
 
 
-def test_a_compilation_is_told_once_and_only_when_it_happens(capsys):
+@pytest.mark.parametrize(
+    ("cold", "words"),
+    [
+        (True, "compiling the kernels, which takes one to two minutes; "),
+        (False, "compiling what earlier runs did not need, which takes some seconds; "),
+    ],
+)
+def test_a_compilation_is_told_once_and_only_when_it_happens(capsys, monkeypatch, cold, words):
     from numba import njit
 
     from sim.cli_progress import warming_up
     from sim.trial.scenario_io import load
 
+    monkeypatch.setattr("sim.kernels.cache.is_cold", lambda: cold)
     with warming_up(load("untreated"), figures=False):
         assert capsys.readouterr().err == ""
         for source in ("lambda x: x + 1.5", "lambda x: x + 2.5"):
             njit(eval(source))(1.0)
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("compiling the kernels, which takes up to a minute; ")
+    assert line.startswith(words)
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

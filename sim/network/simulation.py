@@ -109,7 +109,7 @@ def simulate(
     _check_network(network)
     names = read_outputs(outputs, network)
     if cache.is_cold():
-        logger.info("compiling the kernels; this happens once and takes about a minute")
+        logger.info("compiling the kernels; this happens once and takes one to two minutes")
     compiled = compile_network(network, names)
     if isinstance(chosen, SSA):
         check_ssa(network, compiled)
