@@ -12,7 +12,15 @@ from sim.trial.reported import Comparison
 from sim.trial.result import Result
 from sim.units import DAYS_PER_MONTH
 
-__all__ = ["ENDPOINT_WORDS", "forest_columns", "outcome_label"]
+__all__ = [
+    "ENDPOINT_WORDS",
+    "arm_words",
+    "endpoint_label",
+    "forest_columns",
+    "interval_of",
+    "outcome_label",
+    "unit_of",
+]
 
 ENDPOINT_WORDS = {
     "cr": "complete remission",
@@ -23,6 +31,7 @@ ENDPOINT_WORDS = {
     "relapse": "relapse",
     "cd19_negative_relapse": "CD19-negative relapse",
     "cd22_low_relapse": "CD22-low relapse",
+    "antigen_loss_relapse": "relapse by antigen loss",
     "alive": "alive",
     "transplanted": "transplanted",
     "cd22_ratio": "CD22 at relapse, relative to before",
@@ -54,22 +63,37 @@ _SAID = {
 }
 # Endpoints that are asked for on a day.
 _ON_A_DAY = frozenset(
-    {"in_remission", "relapse", "cd19_negative_relapse", "cd22_low_relapse", "alive", "transplanted"}
+    {
+        *("in_remission", "relapse", "cd19_negative_relapse", "cd22_low_relapse", "antigen_loss_relapse"),
+        *("alive", "transplanted"),
+    }
 )
 _UNITS = {"day": "days", "days": "days", "d": "days"}
 
 
 def outcome_label(result: Result, found: Comparison) -> str:
     """Return what a reported row is about: the endpoint, its day, whom it is of, and the arms where these are not all."""
+    words = endpoint_label(result, found)
+    if set(found.arms) == set(result.arms):
+        return words
+    return f"{words}, {', '.join(arm_words(result, arm) for arm in found.arms)}"
+
+
+def arm_words(result: Result, arm: str) -> str:
+    """Return an arm's label for use in a sentence: in quotes where it holds a comma of its own."""
+    label = result.labels[arm]
+    return f'"{label}"' if "," in label else label
+
+
+def endpoint_label(result: Result, found: Comparison) -> str:
+    """Return what a reported row is about without its arms: the endpoint, its day and whom it is of."""
     words = ENDPOINT_WORDS.get(found.endpoint, found.endpoint.replace("_", " "))
     row = next(row for row in result.scenario.reported if row.id == found.id)
     if row.at is not None and found.endpoint in _ON_A_DAY:
         words += f" at {row.at / DAYS_PER_MONTH:.0f} months" if row.at >= 60.0 else f" at day {row.at:g}"
     if row.among in _AMONG_WORDS and row.among not in _SAID.get(found.endpoint, ()):
         words += f" {_AMONG_WORDS[row.among]}"
-    if set(found.arms) == set(result.arms):
-        return words
-    return f"{words}, {', '.join(result.labels[arm] for arm in found.arms)}"
+    return words
 
 
 def forest_columns(result: Result) -> dict[str, NDArray[Any]]:

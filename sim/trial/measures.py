@@ -29,7 +29,8 @@ Among = Literal[
 SHARES = frozenset(
     (
         *("cr", "mrd_negative", "molecular_remission", "remission_after_reinfusion", "in_remission"),
-        *("relapse", "cd19_negative_relapse", "cd22_low_relapse", "alive", "transplanted"),
+        *("relapse", "cd19_negative_relapse", "cd22_low_relapse", "antigen_loss_relapse"),
+        *("alive", "transplanted"),
     )
 )
 
@@ -38,6 +39,7 @@ _LACKS = {
     "relapse": ("positive", "cd19-negative", "cd22-low", "both", "switched"),
     "cd19_negative_relapse": ("cd19-negative", "both", "switched"),
     "cd22_low_relapse": ("cd22-low", "both", "switched"),
+    "antigen_loss_relapse": ("cd19-negative", "cd22-low", "both", "switched"),
 }
 
 

@@ -32,6 +32,7 @@ Endpoint = Literal[
     "relapse",
     "cd19_negative_relapse",
     "cd22_low_relapse",
+    "antigen_loss_relapse",
     "alive",
     "transplanted",
     "cd22_ratio",

@@ -8,9 +8,9 @@ from html import escape
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
-from sim.trial.forest import interval_of, outcome_label, unit_of
+from sim.trial.forest import arm_words, endpoint_label, interval_of, outcome_label, unit_of
 from sim.trial.provenance import describe_kernel
-from sim.trial.reported import Comparison
+from sim.trial.reported import Comparison, compare_reported
 from sim.trial.result import Result, comparison_record
 from sim.trial.summary import Row
 from sim.units import DAYS_PER_MONTH
@@ -338,9 +338,18 @@ def reported_text(result: Result, width: int = WIDTH) -> str:
 
 
 def _beside_words(result: Result, found: Comparison) -> str:
-    """Return the simulated figure that a statement is about, in brackets."""
+    """Return the simulated figure that a statement is about, in brackets; of several named arms, that of each."""
     if math.isnan(found.simulated.value):
         return ""
+    row = next(row for row in result.scenario.reported if row.id == found.id)
+    if len(row.arms) > 1:
+        shares = []
+        for arm in row.arms:
+            alone = compare_reported(
+                row.model_copy(update={"arm": arm, "arms": ()}), {arm: result.outcomes.arm(arm)}
+            )
+            shares.append(f"{arm_words(result, arm)}: {figure_text(alone.simulated.value, 'share')}")
+        return f" (simulated: {endpoint_label(result, found)}; {'; '.join(shares)})"
     return f" (simulated: {outcome_label(result, found)}: {figure_text(found.simulated.value, 'share')})"
 
 

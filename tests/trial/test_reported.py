@@ -296,6 +296,8 @@ class TestMeasures:
             ("cd19_negative_relapse", {"relapse_day": 150.0, "relapse_phenotype": "switched"}, 1),
             ("cd19_negative_relapse", {"relapse_day": 150.0, "relapse_phenotype": "cd22-low"}, 0),
             ("cd22_low_relapse", {"relapse_day": 150.0, "relapse_phenotype": "cd22-low"}, 1),
+            ("antigen_loss_relapse", {"relapse_day": 150.0, "relapse_phenotype": "both"}, 1),
+            ("antigen_loss_relapse", {"relapse_day": 150.0, "relapse_phenotype": "positive"}, 0),
             ("cd22_ratio", {"cd22_ratio": 0.3}, 0.3),
         ],
     )

@@ -28,6 +28,7 @@ from sim.trial.outcomes import COLUMNS, Outcomes
 from sim.trial.predictive import Predictive
 from sim.trial.survival import kaplan_meier
 from tests.trial.made_up import MadeUp
+from tests.trial.test_reported import endpoints
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -325,6 +326,34 @@ class TestStory:
         )
         told = story.reported_text(told_with(result, found)).splitlines()
         assert told[2].endswith(f"   {verdict}")
+
+    def test_statement_about_several_arms_has_the_figure_of_each(self):
+        phenotypes = {
+            "coinfused": ["cd19-negative", "positive", "positive", ""],
+            "tandem": ["positive", "positive", "", ""],
+            "sequential": ["both", "cd22-low", "switched", "positive"],
+        }
+        scenario = sim.load("dual-upfront")
+        parts = [
+            endpoints(
+                4,
+                arm=[arm] * 4,
+                relapse_phenotype=phenotypes.get(arm, [""] * 4),
+                relapse_day=[100.0 if lost else np.nan for lost in phenotypes.get(arm, [""] * 4)],
+            )
+            for arm in scenario.arms
+        ]
+        empty = {"arm": np.array([], dtype=np.str_)}
+        made = sim.Result(scenario, 1, "hybrid", Outcomes.concatenate(parts), empty)
+        assert (
+            '(simulated: relapse by antigen loss of those in remission; "CD19 and CD22, infused together": 25 %; '
+            'tandem receptor: 0 %; "CD19, then CD22": 75 %)'
+        ) in " ".join(story.text(made).split())
+
+    def test_arm_label_with_a_comma_stands_in_quotes(self, result):
+        scenario = result.scenario.with_({"arms.lowest.label": "a, then b"})
+        labelled = sim.Result(scenario, 1, "hybrid", result.outcomes, result.courses)
+        assert 'complete remission, "a, then b" ' in story.reported_text(labelled)
 
     def test_says_how_many_were_infused_where_some_were_not(self, result):
         infused = result.outcomes["infused"].copy()
