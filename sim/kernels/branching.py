@@ -36,6 +36,10 @@ ONE_BY_ONE = 16.0
 PART = 1.5
 """Largest part of a step for which newcomers are grouped, in events of a cell or e-folds of the arrivals."""
 
+MOST_PARTS = 64
+EXTINCT = 45.0
+"""Integral of death - birth after which one line in 1e19 is left."""
+
 # Gauss-Legendre nodes and weights on (0, 1) with two, three and four points, one after the other.
 _NODES = np.concatenate([0.5 + 0.5 * np.polynomial.legendre.leggauss(points)[0] for points in (2, 3, 4)])
 _SHARES = np.concatenate([0.5 * np.polynomial.legendre.leggauss(points)[1] for points in (2, 3, 4)])
@@ -223,6 +227,7 @@ def _rest_of_step(
 def lineage_step(
     state: State,
     newcomers: float,
+    size: float,
     growth: float,
     birth_start: float,
     birth_middle: float,
@@ -244,7 +249,9 @@ def lineage_step(
     state
         The stream.
     newcomers
-        Cells that arrive, whole, >= 0.
+        Arrivals, whole, >= 0.
+    size
+        Cells that arrive together in each, whole, >= 1.
     growth
         Exponent of the arrivals' density in 1/time, of either sign; 0 for uniform times.
     birth_start, birth_middle, birth_end, death_start, death_middle, death_end
@@ -255,11 +262,11 @@ def lineage_step(
     if not (0.0 <= newcomers < math.inf and abs(growth) < math.inf and 0.0 <= dt < math.inf):
         return math.nan
     tilt = min(max(growth * dt, -EXPONENT_LIMIT), EXPONENT_LIMIT)
-    size = max(
+    met = max(
         dt * max(birth_start + death_start, birth_middle + death_middle, birth_end + death_end), abs(tilt)
     )
-    points = _points(size)
-    several = newcomers > (ONE_BY_ONE if size > PART else points)
+    points = _points(met)
+    several = newcomers > (ONE_BY_ONE if met > PART else points)
     groups = points if several else int(newcomers)
     first = 0 if points == 2 else (2 if points == 3 else 5)
     total, left, rest = 0.0, newcomers, 1.0
@@ -277,7 +284,7 @@ def lineage_step(
             cells, u = 1.0, uniform(state)
         total += _rest_of_step(
             state,
-            cells,
+            cells * size,
             _arrival(u, tilt),
             birth_start,
             birth_middle,
@@ -294,6 +301,7 @@ def lineage_step(
 def lineages(
     state: State,
     newcomers: float,
+    size: float,
     growth: float,
     birth_start: float,
     birth_middle: float,
@@ -309,11 +317,16 @@ def lineages(
     in an earlier part goes on by Kendall's law.
     """
     fastest = max(birth_start + death_start, birth_middle + death_middle, birth_end + death_end)
-    parts = int(min(math.ceil(dt * max(fastest, abs(growth)) / PART), 64.0)) if dt * fastest < math.inf else 1
+    parts = (
+        int(min(math.ceil(dt * max(fastest, abs(growth)) / PART), MOST_PARTS))
+        if dt * fastest < math.inf
+        else 1
+    )
     if newcomers <= ONE_BY_ONE or parts <= 1:
         return lineage_step(
             state,
             newcomers,
+            size,
             growth,
             birth_start,
             birth_middle,
@@ -324,10 +337,24 @@ def lineages(
             dt,
         )
     tilt = min(max(growth * dt, -EXPONENT_LIMIT), EXPONENT_LIMIT)
-    width = 1.0 / parts
-    alive, left = 0.0, newcomers
+    alive, left, skipped = 0.0, newcomers, 0.0
+    if (
+        parts == MOST_PARTS
+        and min(death_start - birth_start, death_middle - birth_middle, death_end - birth_end) * dt > EXTINCT
+    ):
+        # Of who came long before the end nothing is left: those of the last part of the step are all that matters.
+        slowest = min(death_start - birth_start, death_middle - birth_middle, death_end - birth_end) * dt
+        skipped = 1.0 - EXTINCT / slowest
+        share = skipped
+        if abs(tilt) > 1e-9:
+            share = math.expm1(tilt * skipped) / math.expm1(tilt)
+        left -= binomial_pair(state, left, min(share, 1.0), max(1.0 - share, 0.0))
+        parts = int(
+            min(max(math.ceil((1.0 - skipped) * dt * max(fastest, abs(growth)) / PART), 1.0), MOST_PARTS)
+        )
+    width = (1.0 - skipped) / parts
     for part in range(parts):
-        s = part * width
+        s = skipped + part * width
         share = width / (1.0 - s)
         if abs(tilt) > 1e-9:
             share = math.expm1(tilt * width) / math.expm1(tilt * (1.0 - s))
@@ -343,5 +370,5 @@ def lineages(
         d2 = _quadratic(death_start, death_middle, death_end, s + width)
         death_odds, birth_odds = kendall_integrals(b0, b1, b2, d0, d1, d2, dt * width)
         alive = kendall_step(state, alive, death_odds, birth_odds)
-        alive += lineage_step(state, arriving, growth, b0, b1, b2, d0, d1, d2, dt * width)
+        alive += lineage_step(state, arriving, size, growth, b0, b1, b2, d0, d1, d2, dt * width)
     return alive

@@ -55,10 +55,12 @@ def change_of_course(h, relaxed, x, absolute, structure, work, laws):
 
 
 @jit
-def relax_probe(h, structure, factorise, solve, work, laws):
+def relax_probe(h, absolute, structure, factorise, solve, work, laws):
     """Let the continuous species of the probe go where the discrete ones would take them (slopes in work.slope) in a step h.
 
-    A fast species goes no farther than to its balance: what moves it is divided by 1/h - J, the Jacobian being `linearise`'s.
+    A fast species goes no farther than to its balance: what moves it is divided by 1/h - J, the Jacobian being `linearise`'s. Where
+    the network grows faster than 1/h that has no meaning, so no species goes farther than by its own size: the step is then
+    cut anyway, and the probe stays where rates are defined.
     """
     n = structure.n_species
     right = work.u[0]
@@ -70,7 +72,10 @@ def relax_probe(h, structure, factorise, solve, work, laws):
     solve(work.factors, right)
     for s in range(n):
         if laws.discrete[s] == 0:
-            work.probe[s] += right[s]
+            size = abs(work.x[s]) + absolute[s]
+            work.probe[s] += min(max(right[s], -size), size)
+            if work.probe[s] < 0.0 and work.x[s] >= 0.0:
+                work.probe[s] = 0.0
 
 
 @jit

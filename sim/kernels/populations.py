@@ -34,6 +34,8 @@ CONVERTING, ARRIVING = range(2)
 """Rows of Laws.lists: a number, then so many reactions. They change with the modes, which is rare."""
 FAIR = 0.02
 """Exponents of leaving up to which exits may be drawn one after the other: the order then matters by a part in 1e4."""
+RARE_MOVE = 0.01
+"""Up to this chance of a cell to move in a step, movers arrive each at its own time; above, they move at the ends of the step."""
 RISING = 2.15
 """Exponent of a density on (0, 1) with the mean of one that rises linearly from nothing, 2/3."""
 RARE = 0.1
@@ -231,6 +233,15 @@ def among_rivals(r, exponent, dt, at_end, structure, laws):
 
 
 @jit
+def lineages_of(j, number, amount, tilt, dt, laws, stream):
+    """Return the cells of population j at the end of the step that stem from so many arrivals of ``amount`` cells each."""
+    return lineages(
+        stream, number, amount, tilt, laws.birth[j, 0], laws.birth[j, 1], laws.birth[j, 2],
+        laws.death[j, 0], laws.death[j, 1], laws.death[j, 2], dt,
+    )  # fmt: skip
+
+
+@jit
 def passing_share_of_newcomers(left, entered):
     """Return the share of movers that arrive, of cells that have come in the step and leave with half the step's hazard at its end.
 
@@ -254,11 +265,20 @@ def mean_of_decay(z):
 
 
 @jit
+def moves_rarely(r, dt, structure, laws):
+    """Tell whether a cell moves along conversion r so rarely in the step that each mover has a time of its own."""
+    q = structure.reaction[r, HAZARD]
+    return 0.25 * dt * (laws.start[q] + 2.0 * laws.middle[q] + laws.end[q]) <= RARE_MOVE
+
+
+@jit
 def convert(r, dt, at_end, clock, structure, laws, population, stream):
     """Move cells of a discrete population along conversion r: those that leave at the start or at the end of the step.
 
     ``clock`` is what is left of a unit exponential. The cells run it down one after the other, each by the exponent of its own
     survival; where it ends is the first that moves, and those after it are free (a binomial number). Return what is then left.
+    Rare movers (`moves_rarely`) arrive within the step, as newcomers do: a mover that is placed at its end would be sure to live to see
+    it, and founders of a new population decide by that. Those of the start go to laws.arrived.
     Of cells that have come in the step (share ``new``) up to twice as many are taken, as candidates: those who are not removed stand for
     newcomers who have moved before they died.
     """
@@ -269,13 +289,17 @@ def convert(r, dt, at_end, clock, structure, laws, population, stream):
     exponent = exponent_of(r, dt, at_end, structure, laws)
     if exponent > FAIR or laws.leaving[s] * dt > FAIR:
         exponent = among_rivals(r, exponent, dt, at_end, structure, laws)
-    new = 0.0
+    rare = moves_rarely(r, dt, structure, laws)
+    cells, new = population[s], 0.0
     if at_end and laws.arrived[s] > 0.0:
-        new = min(laws.arrived[s] / population[s], 1.0)
-        exponent *= 1.0 + new
-    if population[s] * exponent <= clock:
-        return clock - max(population[s] * exponent, 0.0)
-    behind = max(population[s] - np.floor(clock / exponent) - 1.0, 0.0)
+        if rare:
+            cells = max(cells - laws.arrived[s], 0.0)  # `draw_later_generations` has moved newcomers
+        else:
+            new = min(laws.arrived[s] / cells, 1.0)
+            exponent *= 1.0 + new
+    if cells * exponent <= clock:
+        return clock - max(cells * exponent, 0.0)
+    behind = max(cells - np.floor(clock / exponent) - 1.0, 0.0)
     candidates = 1.0 + binomial_pair(stream, behind, -math.expm1(-exponent), math.exp(-exponent))
     moved = candidates
     if new > 0.0:
@@ -283,7 +307,17 @@ def convert(r, dt, at_end, clock, structure, laws, population, stream):
     population[s] -= moved
     for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
         j, amount = structure.change_species[k], structure.change_amount[k]
-        if amount > 0.0 and laws.discrete[j] == 1:
+        if amount > 0.0 and laws.discrete[j] == 1 and rare:
+            share = passing_share(laws.rho[s])
+            number = binomial_pair(stream, moved, share, 1.0 - share)
+            if number > 0.0:
+                lines = lineages_of(j, number, amount, -laws.rho[s] / dt, dt, laws, stream)
+                if at_end:
+                    population[j] += lines
+                else:
+                    laws.coming[j] += number * amount
+                    laws.arrived[j] += lines
+        elif amount > 0.0 and laws.discrete[j] == 1:
             contrast = laws.rho[s] - laws.rho[j]
             share = passing_share(contrast)
             if new > 0.0:
@@ -354,10 +388,13 @@ def add_newcomers(r, number, tilt, dt, structure, laws, stream):
         j, amount = structure.change_species[k], structure.change_amount[k]
         if amount > 0.0 and laws.discrete[j] == 1:
             laws.coming[j] += number * amount
-            laws.arrived[j] += lineages(
-                stream, number * amount, tilt, laws.birth[j, 0], laws.birth[j, 1], laws.birth[j, 2],
-                laws.death[j, 0], laws.death[j, 1], laws.death[j, 2], dt,
-            )  # fmt: skip
+            laws.arrived[j] += lineages_of(j, number, amount, tilt, dt, laws, stream)
+
+
+@jit
+def rising(rho):
+    """Return the exponent, per step, of the density of what newcomers bring: (1 - exp(-rho s))/rho, from a line to nearly even."""
+    return RISING / (1.0 + rho / 3.0) if rho > 0.0 else RISING - rho
 
 
 @jit
@@ -378,20 +415,31 @@ def draw_later_generations(dt, structure, laws, stream):
         more = poisson(stream, laws.fresh[s] * hazard * presence_of_newcomer(laws.rho[s]))
         if more > 0.0:
             number += more
-            add_newcomers(r, more, RISING / dt - laws.rho[s] / dt, dt, structure, laws, stream)
+            add_newcomers(r, more, rising(laws.rho[s]) / dt, dt, structure, laws, stream)
+    for r in listed(CONVERTING, laws):
+        s, q = structure.reaction[r, FACTOR], structure.reaction[r, HAZARD]
+        if not laws.fresh[s] > 0.0 or not moves_rarely(r, dt, structure, laws):
+            continue
+        hazard = dt * (laws.start[q] + 4.0 * laws.middle[q] + laws.end[q]) / 6.0
+        more = poisson(stream, laws.fresh[s] * hazard * presence_of_newcomer(laws.rho[s]))
+        if more > 0.0:
+            number += more
+            left = min(
+                math.exp(-laws.rho[s] / 3.0), 1.0
+            )  # who would be there still, a third of the step later
+            laws.arrived[s] = max(laws.arrived[s] - binomial_pair(stream, more, left, 1.0 - left), 0.0)
+            add_newcomers(r, more, rising(laws.rho[s]) / dt, dt, structure, laws, stream)
     return number
 
 
 @jit_merged
-def draw_newcomers(dt, structure, laws, stream):
+def draw_newcomers(dt, number, structure, laws, stream):
     """Draw newcomers: rare arrivals of all reactions by one Poisson number and then their reaction, common ones each by its own.
 
-    What they are at the end of the step is kept apart from those who were there before, so that no order matters.
+    What they are at the end of the step is kept apart from those who were there before, so that no order matters. ``number`` have come
+    already, by conversions of the start.
     """
-    rare, reactions, number = 0.0, listed(ARRIVING, laws), 0.0
-    for s in range(structure.n_species):
-        laws.coming[s] = 0.0
-        laws.arrived[s] = 0.0
+    rare, reactions = 0.0, listed(ARRIVING, laws)
     for m in range(reactions.shape[0]):
         r = reactions[m]
         mean = expected_arrivals(r, dt, structure, laws)
@@ -436,9 +484,14 @@ def draw(dt, structure, laws, stream):
         for place in (0, 2):
             net += laws.death[s, place] - laws.birth[s, place]
         laws.rho[s] = dt * net / 6.0
+        laws.coming[s] = 0.0
+        laws.arrived[s] = 0.0
     clock = exponential(stream)
     for r in listed(CONVERTING, laws):
         clock = convert(r, dt, False, clock, structure, laws, laws.before, stream)
+    number = 0.0
+    for s in range(structure.n_species):
+        number += laws.coming[s]
     for s in range(structure.n_species):
         laws.after[s] = laws.before[s]
         if laws.discrete[s] == 1 and laws.before[s] > 0.0 and structure.species[s, ROLE] == BRANCHING:
@@ -447,6 +500,6 @@ def draw(dt, structure, laws, stream):
                 laws.death[s, 0], laws.death[s, 1], laws.death[s, 2], dt,
             )  # fmt: skip
             laws.after[s] = kendall_step(stream, laws.before[s], death_odds, birth_odds)
-    draw_newcomers(dt, structure, laws, stream)
+    draw_newcomers(dt, number, structure, laws, stream)
     for r in listed(CONVERTING, laws)[::-1]:
         clock = convert(r, dt, True, clock, structure, laws, laws.after, stream)

@@ -33,6 +33,8 @@ FINE = 1e-3
 """A trigger need not be timed more finely than such a share of a large population."""
 COURSE = 1.0
 """Weight of what chance does to the course of a concentration, against what it does to the rates of cells."""
+UNFELT = 1e-3
+"""Expected newcomers of a step to an empty population below which nothing else feels whether they come."""
 MISPLACED = 0.1
 """Largest share of a population that the splitting may send at the wrong moment in one step, in units of the tolerance."""
 
@@ -109,16 +111,18 @@ def bounded_step(t, h, x, structure, slopes, factorise, solve, absolute, toleran
     felt, course = False, 0.0
     for s in range(n):
         work.probe[s] = x[s]
+        if laws.discrete[s] == 1 and x[s] == 0.0 and h * laws.inflow[s] > UNFELT:
+            course = tolerance  # whether somebody comes is chance too: it bounds no step, but is to be felt
         if laws.discrete[s] == 1 and x[s] > 0.0 and structure.species[s, ROLE] == BRANCHING:
             events_of_a_cell = laws.birth[s, 0] + laws.death[s, 0] + laws.leaving[s]
             work.probe[s] += math.sqrt((events_of_a_cell * x[s] + laws.inflow[s]) * h)
             felt = True
     if felt:
         drift(t, work.probe, work.p, work.a, work.d, laws.end, work.mask, structure, slopes, work.slope)
-        course = change_of_course(h, False, x, absolute, structure, work, laws)
-        if course > tolerance:
-            relax_probe(h, structure, factorise, solve, work, laws)
-            course = change_of_course(h, True, x, absolute, structure, work, laws)
+        change = change_of_course(h, False, x, absolute, structure, work, laws)
+        if change > tolerance:
+            relax_probe(h, absolute, structure, factorise, solve, work, laws)
+            change = change_of_course(h, True, x, absolute, structure, work, laws)
             drift(t, work.probe, work.p, work.a, work.d, laws.end, work.mask, structure, slopes, work.slope)
         turnover, one = change_of_rates(h, structure.turnover, x, structure, work, laws)
         leaving, other = change_of_rates(h, listed(CONVERTING, laws), x, structure, work, laws)
@@ -127,8 +131,9 @@ def bounded_step(t, h, x, structure, slopes, factorise, solve, absolute, toleran
             leaving,
             change_of_numbers(h, listed(ARRIVING, laws), x, structure, work, laws),
             change_of_numbers(h, structure.maskable, x, structure, work, laws),
-            COURSE * course,
+            COURSE * change,
         )
+        course = max(course, change)
         # The spread grows as the root of the step, so what it does grows as its power 3/2; what fades, as the step itself.
         shorter = (tolerance / worst) ** (2.0 / 3.0) if worst > tolerance else 1.0
         h *= min(shorter, tolerance / max(one, other, tolerance))

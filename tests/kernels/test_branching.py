@@ -299,7 +299,7 @@ def test_nan_and_negative_counts_give_nan():
         (5.0, 0.1, math.nan),
     ):
         assert math.isnan(branching.kendall_step(stream(), n, death_odds, birth_odds))
-    assert math.isnan(branching.lineage_step(stream(), math.nan, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0))
+    assert math.isnan(branching.lineage_step(stream(), math.nan, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0))
 
 
 # Newcomers. A line that starts at the fraction s of the step has at its end the law of the rest of the step.
@@ -323,7 +323,7 @@ def late_masses(birth, death, dt, growth, largest):
 @jit
 def draw_newcomers(state, k, growth, b0, b1, b2, d0, d1, d2, dt, out):
     for i in range(out.size):
-        out[i] = branching.lineage_step(state, k, growth, b0, b1, b2, d0, d1, d2, dt)
+        out[i] = branching.lineage_step(state, k, 1.0, growth, b0, b1, b2, d0, d1, d2, dt)
 
 
 def linear_birth(t):
@@ -394,7 +394,7 @@ def test_groups_at_the_nodes_miss_the_law_of_a_line_by_what_is_stated(size, boun
 def test_no_newcomers_leave_no_cells_and_do_not_touch_the_stream():
     state = stream()
     before = state.copy()
-    assert branching.lineage_step(state, 0.0, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0) == 0.0
+    assert branching.lineage_step(state, 0.0, 1.0, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0) == 0.0
     assert (state == before).all()
 
 
