@@ -142,7 +142,8 @@ class Scenario(Block):
         Parameters
         ----------
         changes : mapping of str to value
-            Dotted paths such as ``"arms.higher.infusions.0.dose"``; values as in a file.
+            Dotted paths such as ``"arms.higher.infusions.0.dose"``; values as in a file. Another ``assay.method`` brings its own
+            limit of residual disease unless ``assay.mrd_limit`` is given too.
 
         Returns
         -------
@@ -153,6 +154,8 @@ class Scenario(Block):
         ScenarioError
             For a path that does not exist (with a suggestion), or a value that is not valid.
         """
+        if changes.get("assay.method", self.assay.method) != self.assay.method:
+            changes = {"assay.mrd_limit": None, **changes}
         return type(self).parse(apply(self.resolved(), changes))
 
     def resolved(self) -> dict[str, Any]:

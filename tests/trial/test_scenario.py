@@ -161,8 +161,12 @@ def test_residual_disease_has_the_limit_of_its_method_unless_another_is_given(fr
 
 
 def test_another_method_does_not_quietly_keep_the_limit_of_the_first(fry):
-    with pytest.raises(ScenarioError, match=r"assay\.mrd_limit: 1e-4; sequencing finds about 1e-6"):
+    with pytest.raises(ScenarioError, match=r"assay\.cells_analysed: 500000; one positive cell .* \(1e-6\)"):
         fry.with_({"assay.method": "sequencing"})
+    deeper = fry.with_({"assay.method": "sequencing", "assay.cells_analysed": 2_000_000})
+    assert deeper.assay.mrd_limit == 1e-6
+    assert fry.with_({"assay.method": "sequencing", "assay.mrd_limit": 1e-4}).assay.mrd_limit == 1e-4
+    assert fry.with_({"assay.method": "flow"}).assay.mrd_limit == fry.assay.mrd_limit
 
 
 def test_an_unknown_arm_gets_a_suggestion(fry):
