@@ -7,6 +7,7 @@ Their integrated rate, a parabola through three values within the step, meets a 
 from sim.kernels._jit import jit
 from sim.kernels.course import ROUNDING
 from sim.kernels.random import uniform
+from sim.kernels.samplers import round_randomly
 from sim.kernels.structure import CHANGE_BEGIN, CHANGE_END, FACTOR, HAZARD
 
 MOST = 1e6
@@ -83,6 +84,22 @@ def fire_counted(t, structure, hazards, work, laws, stream):
     for k in range(reaction[chosen, CHANGE_BEGIN], reaction[chosen, CHANGE_END]):
         work.x[structure.change_species[k]] += structure.change_amount[k]
     return True
+
+
+@jit
+def fire_due(t, foreseen, structure, hazards, work, laws, stream):
+    """Fire the counted reaction whose time has come; return how many fired.
+
+    It was timed with discrete reactants as they stood at the start of the step, at the rate ``foreseen``: what they have become
+    thins it, or adds to it.
+    """
+    number = 1.0
+    if foreseen > 0.0:
+        number = counted_rate(t, work.x, structure, hazards, work, work.values) / foreseen
+    number = round_randomly(stream, min(number, MOST))
+    for _ in range(int(number)):
+        fire_counted(t, structure, hazards, work, laws, stream)
+    return int(number)
 
 
 @jit

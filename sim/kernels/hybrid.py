@@ -10,7 +10,7 @@ order  what happens in a step from t to t + dt
 2      the step is cut at the first trigger of an event and at the first counted reaction (its integrated rate meets a
        unit exponential)
 3      hazards at start, middle and end of the step
-4      the early conversions between discrete populations: binomial, exits of one population compete (populations.py)
+4      the early conversions between discrete populations: binomial, exits of one population compete (conversions.py)
 5      births and deaths of each discrete population: Kendall's transition law (sim/kernels/branching.py)
 6      newcomers (mutants, immigrants, conversions from continuous populations): Poisson, each at its own time, then
        their own lineages, and the newcomers that those bring, generation by generation
@@ -35,10 +35,10 @@ from numba import types
 from sim.kernels import events
 from sim.kernels._jit import jit, jit_as, jit_merged
 from sim.kernels.counted import (
-    MOST,
     any_masked,
     counted_rate,
     fire_counted,
+    fire_due,
     integral_of_parabola,
     negative_counted,
     parabola,
@@ -54,13 +54,13 @@ from sim.kernels.course import (
     negative_propensity,
     state_within,
 )
+from sim.kernels.drawing import draw
 from sim.kernels.feedback import correct_course
 from sim.kernels.populations import (
     ARRIVING,
     CONVERTING,
     allocate_laws,
     choose_modes,
-    draw,
     forget_modes,
     gather,
     listed,
@@ -76,7 +76,7 @@ from sim.kernels.rosenbrock import (
     scaled_error,
     step,
 )
-from sim.kernels.samplers import exponential, round_randomly
+from sim.kernels.samplers import exponential
 from sim.kernels.status import EVENT_BUDGET, MAX_STEPS, NEGATIVE_PROPENSITY, NON_FINITE, OK, STEP_TOO_SMALL
 from sim.kernels.step_bounds import (
     bend,
@@ -208,22 +208,6 @@ def solve_step(
 
 
 @jit
-def fire_due(t, foreseen, structure, hazards, work, laws, stream):
-    """Fire the counted reaction whose time has come; return how many fired.
-
-    It was timed with discrete reactants as they stood at the start of the step, at the rate ``foreseen``: what they have become
-    thins it, or adds to it.
-    """
-    number = 1.0
-    if foreseen > 0.0:
-        number = counted_rate(t, work.x, structure, hazards, work, work.values) / foreseen
-    number = round_randomly(stream, min(number, MOST))
-    for _ in range(int(number)):
-        fire_counted(t, structure, hazards, work, laws, stream)
-    return int(number)
-
-
-@jit
 def simulate_row(
     static, hazards, slopes, derivatives, factorise, solve, observe, event_times, conditions, effects, structure,
     t_save, x0, relative, absolute, threshold, tolerance, max_step, max_steps, max_events, depends_on_time,
@@ -231,7 +215,8 @@ def simulate_row(
 ):  # fmt: skip
     """Simulate one row whose parameters stand in work.p; return its status.
 
-    The loop goes through the table above, and says when a step ends early.
+    The loop goes through the table above, and says when a step ends early. It is long because it is one: what it keeps from step to
+    step (clock, step, saves) is in its locals, which every part would have to take and give back.
     """
     n, x = structure.n_species, work.x
     t, t_end, saves = t_save[0], t_save[-1], t_save.shape[0]
@@ -302,32 +287,11 @@ def simulate_row(
             restart = False
         if negative_propensity(structure, work, min(h, target - t), relative, absolute):
             return NEGATIVE_PROPENSITY
-        linearise(
-            t,
-            x,
-            work.p,
-            work.a,
-            work.d,
-            work.values,
-            work.mask,
-            structure,
-            derivatives,
-            work.jacobian,
-            work.partial_time,
-        )
+        linearise(t, structure, derivatives, work)
         if stochastic:
+            wanted = min(h, target - t, max_step)
             bound, course = bounded_step(
-                t,
-                min(h, target - t, max_step),
-                x,
-                structure,
-                slopes,
-                factorise,
-                solve,
-                absolute,
-                tolerance,
-                work,
-                laws,
+                t, wanted, x, structure, slopes, factorise, solve, absolute, tolerance, work, laws
             )
             if triggers:
                 bound = watchful_step(t, bound, x, structure, conditions, work, laws)

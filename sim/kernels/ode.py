@@ -100,19 +100,7 @@ def solve_row(
             restart = False
         if negative_propensity(structure, work, min(h, target - t), relative, absolute):
             return NEGATIVE_PROPENSITY
-        linearise(
-            t,
-            x,
-            work.p,
-            work.a,
-            work.d,
-            work.values,
-            work.mask,
-            structure,
-            derivatives,
-            work.jacobian,
-            work.partial_time,
-        )
+        linearise(t, structure, derivatives, work)
         falls = False
         while True:
             if steps >= max_steps:

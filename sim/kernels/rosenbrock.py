@@ -140,9 +140,10 @@ def drift(t, x, p, a, d, values, mask, structure, slopes, slope):
 
 
 @jit_merged
-def linearise(t, x, p, a, d, values, mask, structure, derivatives, jacobian, partial_time):
-    """Write minus the bordered Jacobian into its slots and the partial derivatives by time into `partial_time`."""
-    derivatives(t, x, p, a, d, values[structure.n_hazards :])
+def linearise(t, structure, derivatives, work):
+    """Write minus the bordered Jacobian at (t, work.x) into its slots, and the partial derivatives by time into work.partial_time."""
+    values, jacobian = work.values, work.jacobian
+    derivatives(t, work.x, work.p, work.a, work.d, values[structure.n_hazards :])
     for s in range(jacobian.shape[0]):
         jacobian[s] = 0.0
     for k in range(structure.unit_slots.shape[0]):
@@ -152,18 +153,18 @@ def linearise(t, x, p, a, d, values, mask, structure, derivatives, jacobian, par
         jacobian[table[k, PLACE]] += (
             structure.assembly_coefficient[k]
             * values[table[k, SOURCE]]
-            * x[table[k, MULTIPLIER]]
-            * mask[table[k, REACTION]]
+            * work.x[table[k, MULTIPLIER]]
+            * work.mask[table[k, REACTION]]
         )
-    for i in range(partial_time.shape[0]):
-        partial_time[i] = 0.0
+    for i in range(work.partial_time.shape[0]):
+        work.partial_time[i] = 0.0
     table = structure.time_terms
     for k in range(table.shape[0]):
-        partial_time[table[k, PLACE]] += (
+        work.partial_time[table[k, PLACE]] += (
             structure.time_coefficient[k]
             * values[table[k, SOURCE]]
-            * x[table[k, MULTIPLIER]]
-            * mask[table[k, REACTION]]
+            * work.x[table[k, MULTIPLIER]]
+            * work.mask[table[k, REACTION]]
         )
 
 

@@ -31,8 +31,6 @@ WIDE = 6.0
 """Standard deviations within which a population is looked for when a trigger waits for it."""
 FINE = 1e-3
 """A trigger need not be timed more finely than such a share of a large population."""
-COURSE = 1.0
-"""Weight of what chance does to the course of a concentration, against what it does to the rates of cells."""
 UNFELT = 1e-3
 """Expected newcomers of a step to an empty population below which nothing else feels whether they come."""
 MISPLACED = 0.1
@@ -131,7 +129,7 @@ def bounded_step(t, h, x, structure, slopes, factorise, solve, absolute, toleran
             leaving,
             change_of_numbers(h, listed(ARRIVING, laws), x, structure, work, laws),
             change_of_numbers(h, structure.maskable, x, structure, work, laws),
-            COURSE * change,
+            change,
         )
         course = max(course, change)
         # The spread grows as the root of the step, so what it does grows as its power 3/2; what fades, as the step itself.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -103,20 +104,18 @@ class Plain:
         n, size = s.n_species, s.n_species + s.n_definitions
         self.drift(t, self.x)
         slots, partial = np.zeros(s.n_slots), np.zeros(size)
-        python = getattr(rosenbrock.linearise, "py_func", rosenbrock.linearise)
-        python(
-            t,
-            self.x,
-            self.p,
-            self.a,
-            self.d,
-            self.values,
-            self.mask,
-            s,
-            self.functions["derivatives"],
-            slots,
-            partial,
+        work = SimpleNamespace(
+            x=self.x,
+            p=self.p,
+            a=self.a,
+            d=self.d,
+            values=self.values,
+            mask=self.mask,
+            jacobian=slots,
+            partial_time=partial,
         )
+        python = getattr(rosenbrock.linearise, "py_func", rosenbrock.linearise)
+        python(t, s, self.functions["derivatives"], work)
         minus = np.zeros((size, size))
         for (i, j), place in self.places().items():
             minus[i, j] = slots[place]
