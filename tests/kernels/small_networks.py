@@ -147,6 +147,47 @@ def draining() -> Network:
     return net
 
 
+def following() -> Network:
+    """A fast concentration that waits for few cells, and goes no farther than to its balance with them."""
+    net = Network("following")
+    net.species("X", 10)
+    net.species("Y", 10.0, kind="concentration")
+    net.reaction("division", "X -> 2 X", "0.3*X")
+    net.reaction("death", "X -> 0", "0.3*X")
+    net.reaction("secretion", "0 -> Y", "1e3*X")
+    net.reaction("clearance", "Y -> 0", "1e3*Y")
+    return net
+
+
+def generations() -> Network:
+    """Newcomers that bring newcomers within the step: by daughters, by rare moves, and by moves of all."""
+    net = Network("generations")
+    for name, number in {"W": 10, "M": 0, "D": 0, "E": 0, "F": 0}.items():
+        net.species(name, number)
+    net.reaction("mutation", "W -> W + M", "0.3*W")
+    net.reaction("daughters", "M -> M + D", "0.1*M")
+    net.reaction("death M", "M -> 0", "3*M")
+    net.reaction("maturation", "M -> E", "2*M")
+    net.reaction("slow escape", "M -> F", "0.02*M")
+    net.reaction("death E", "E -> 0", "0.4*E")
+    net.reaction("last move", "E -> F", "0.3*E")
+    net.reaction("immigration", "0 -> M", "5")
+    return net
+
+
+def awaited() -> Network:
+    """A trigger that waits for a chance in two populations."""
+    net = Network("awaited")
+    net.species("X", 8)
+    net.species("C", 1.0, kind="concentration")
+    net.reaction("division", "X -> 2 X", "0.5*X*C")
+    net.reaction("death", "X -> 0", "0.5*X")
+    net.reaction("clearance", "C -> 0", "0.01*C")
+    net.event("many", when="X > 12", survive={"X": 0.5})
+    net.event("none", when="X < 1", add={"X": 4})
+    return net
+
+
 CASES: dict[str, tuple[Callable[[], Network], Any]] = {
     "competition, ode": (competition, "ode"),
     "oscillating, ode": (oscillating, ODE(rtol=1e-8)),
@@ -164,6 +205,9 @@ CASES: dict[str, tuple[Callable[[], Network], Any]] = {
     "pulsed, hybrid": (pulsed, Hybrid()),
     "nursery, hybrid": (nursery, Hybrid(tolerance=0.5)),
     "draining, ode": (draining, "ode"),
+    "following, hybrid": (following, Hybrid()),
+    "generations, hybrid": (generations, Hybrid(tolerance=0.5)),
+    "awaited, hybrid": (awaited, Hybrid()),
     "groups, hybrid": (groups, Hybrid()),
     "groups, ssa": (groups, "ssa"),
 }

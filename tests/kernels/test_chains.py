@@ -15,10 +15,12 @@ from sim.network.simulation import Hybrid, simulate
 SAVES = {"one save": lambda end: [0.0, end], "daily": lambda end: list(np.arange(0.0, end + 0.5))}
 
 
-def network(initial: dict[str, float], *reactions: tuple[str, str]) -> Network:
+def network(
+    initial: dict[str, float], *reactions: tuple[str, str], concentrations: tuple[str, ...] = ()
+) -> Network:
     net = Network("chain")
     for name, value in initial.items():
-        net.species(name, value)
+        net.species(name, value, kind="concentration" if name in concentrations else "count")
     for number, (change, rate) in enumerate(reactions):
         net.reaction(f"reaction {number}", change, rate)
     return net
@@ -28,6 +30,15 @@ def off(net: Network, name: str, exact: float, end: float, saves: str, n: int = 
     """Deviation of a mean at the end, in standard errors."""
     x = simulate(net, SAVES[saves](end), Hybrid(), n=n, seed=1)[name][:, -1]
     return float(abs(x.mean() - exact) / (x.std() / np.sqrt(n)))
+
+
+pytestmark = pytest.mark.many_draws
+
+
+def variance_off(x: np.ndarray, exact: float) -> float:
+    """Deviation of a variance, in standard errors by the fourth moment."""
+    squares = (x - x.mean()) ** 2
+    return float(abs(squares.mean() - exact) / (squares.std() / np.sqrt(len(x))))
 
 
 both = pytest.mark.parametrize("saves", list(SAVES))
@@ -107,17 +118,16 @@ def test_a_concentration_feels_the_chance_of_the_cells_that_make_it(tolerance: f
 
     The standard error of the variance is taken from the fourth moment, near 1 %. With the mean course of each step alone it was 144.
     """
-    net = Network("integral")
-    net.species("X", 10)
-    net.species("B", 0, kind="concentration")
-    net.reaction("birth", "X -> 2 X", "0.3*X")
-    net.reaction("death", "X -> 0", "0.3*X")
-    net.reaction("making", "0 -> B", "0.1*X")
+    net = network(
+        {"X": 10, "B": 0},
+        ("X -> 2 X", "0.3*X"),
+        ("X -> 0", "0.3*X"),
+        ("0 -> B", "0.1*X"),
+        concentrations=("B",),
+    )
     b = simulate(net, [0, 20], Hybrid(tolerance=tolerance), n=40_000, seed=1)["B"][:, -1]
-    squares = (b - b.mean()) ** 2
-    error = squares.std() / np.sqrt(len(b))
-    assert abs(squares.mean() - 160) < 5 * error
-    assert abs(squares.mean() - 144) > 5 * error
+    assert variance_off(b, 160) < 5
+    assert variance_off(b, 144) > 5
 
 
 @pytest.mark.parametrize("speed", [0.1, 10.0, 1e4])
@@ -126,19 +136,13 @@ def test_a_fast_concentration_follows_the_cells_it_waits_for_and_no_more(speed: 
 
     v = 6 k^2 * integral over s and u of exp(-k (2 T - s - u)) min(s, u) = 6 (T - (3 - 4 exp(-k T) + exp(-2 k T))/(2 k)).
     """
-    net = Network("follower")
-    net.species("X", 10)
-    net.species("Y", 10, kind="concentration")
-    net.reaction("birth", "X -> 2 X", "0.3*X")
-    net.reaction("death", "X -> 0", "0.3*X")
-    net.parameter("k", speed)
-    net.reaction("gain", "0 -> Y", "k*X")
-    net.reaction("loss", "Y -> 0", "k*Y")
+    net = network(
+        {"X": 10, "Y": 10}, ("X -> 2 X", "0.3*X"), ("X -> 0", "0.3*X"), ("0 -> Y", f"{speed}*X"), ("Y -> 0", f"{speed}*Y"),
+        concentrations=("Y",),
+    )  # fmt: skip
     y = simulate(net, [0, 20], Hybrid(), n=20_000, seed=1)["Y"][:, -1]
-    squares = (y - y.mean()) ** 2
-    error = squares.std() / np.sqrt(len(y))
     exact = 6 * (20 - (3 - 4 * np.exp(-speed * 20) + np.exp(-2 * speed * 20)) / (2 * speed))
-    assert abs(squares.mean() - exact) < 5 * error
+    assert variance_off(y, exact) < 5
     assert y.min() >= 0.0
 
 
@@ -189,38 +193,25 @@ def test_batches_arrive_at_one_time() -> None:
     """Four at once, birth 1, death 0.2: variance on day 5 by the moment equations, 40,572; it was 38,000 with a time for each."""
     net = network({"X": 0}, ("0 -> 4 X", "1"), ("X -> 2 X", "X"), ("X -> 0", "0.2*X"))
     x = simulate(net, [0, 5], Hybrid(), n=40_000, seed=1)["X"][:, -1]
-    squares = (x - x.mean()) ** 2
-    assert abs(squares.mean() - 40_572) < 5 * squares.std() / np.sqrt(len(x))
+    assert variance_off(x, 40_572) < 5
 
 
 @pytest.mark.parametrize("tolerance", [0.02, 0.1])
 def test_a_concentration_feels_whether_the_first_cell_has_come(tolerance: float) -> None:
     """X comes at 0.1 and dies at 0.1, C is its integral: var C(20) = 108.3; it was 89 where an empty population was not felt."""
-    net = Network("first")
-    net.species("X", 0)
-    net.species("C", 0, kind="concentration")
-    for name, change, rate in (
-        ("come", "0 -> X", "0.1"),
-        ("death", "X -> 0", "0.1*X"),
-        ("make", "0 -> C", "X"),
-    ):
-        net.reaction(name, change, rate)
+    net = network(
+        {"X": 0, "C": 0}, ("0 -> X", "0.1"), ("X -> 0", "0.1*X"), ("0 -> C", "X"), concentrations=("C",)
+    )
     c = simulate(net, [0, 20], Hybrid(tolerance=tolerance), n=20_000, seed=1)["C"][:, -1]
-    squares = (c - c.mean()) ** 2
-    error = squares.std() / np.sqrt(len(c))
-    assert abs(squares.mean() - 108.3) < 5 * error
-    assert abs(squares.mean() - 95) > 5 * error
+    assert variance_off(c, 108.3) < 5
+    assert variance_off(c, 95) > 5
 
 
 @pytest.mark.parametrize("tolerance", [0.02, 0.1])
 def test_no_row_fails_where_cells_and_their_growth_factor_feed_each_other(tolerance: float) -> None:
     """A saturating rate has a pole at negative concentrations; one row in a hundred was taken there by the probe."""
-    net = Network("factor")
-    net.species("X", 0)
-    net.species("C", 0, kind="concentration")
-    net.reaction("come", "0 -> X", "0.2")
-    net.reaction("birth", "X -> 2 X", "0.8*C/(2 + C)*X")
-    net.reaction("death", "X -> 0", "0.3*X")
-    net.reaction("make", "0 -> C", "X")
-    net.reaction("loss", "C -> 0", "0.5*C")
+    net = network(
+        {"X": 0, "C": 0}, ("0 -> X", "0.2"), ("X -> 2 X", "0.8*C/(2 + C)*X"), ("X -> 0", "0.3*X"), ("0 -> C", "X"),
+        ("C -> 0", "0.5*C"), concentrations=("C",),
+    )  # fmt: skip
     assert simulate(net, [0, 10], Hybrid(tolerance=tolerance), n=20_000, seed=1).ok.all()
