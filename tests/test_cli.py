@@ -1,3 +1,5 @@
+"""The command line as a user meets it: words, exit codes, one line for each error. Long, since each error of the list is a case of its own."""
+
 from __future__ import annotations
 
 import json

@@ -20,12 +20,10 @@ RARE = 0.1
 
 @jit
 def early_share(contrast):
-    """Return the share of a step's movers that leave at its start; the rest leaves at its end.
+    """Return f in the mean presence n f + m (1 - f), as a share of a step, of a population that goes from n to m cells.
 
-    With ``contrast`` d = integral over the step of (death - birth) in the population that is left, less that in the one that is
-    entered, the share 1/d - 1/(exp(d) - 1) gives both populations their right mean at the end of the step, whatever their rates:
-    it solves ``early exp(-a) + late = exp(-a)`` and ``early exp(-b) + late = integral of exp(-a s - b (1 - s))``, d = a - b, in
-    units of the movers from a constant source, late = exp(-a) (1 - early). Without contrast it is Strang's half.
+    f = 1/d - 1/(exp(d) - 1), with ``contrast`` d the integral of the net loss of a cell: those who are lost are present for f of the step
+    on average, those who stay for all of it. Without loss or growth it is a half.
     """
     if abs(contrast) < 1e-2:
         return 0.5 - contrast / 12.0 + contrast**3 / 720.0

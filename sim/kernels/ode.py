@@ -51,7 +51,10 @@ def solve_row(
     static, hazards, slopes, derivatives, factorise, solve, observe, event_times, conditions, effects, structure,
     t_save, x0, relative, absolute, max_step, max_steps, max_events, work, stream, watched, held, out, fired, statistics,
 ):  # fmt: skip
-    """Integrate one row whose parameters stand in work.p; return its status."""
+    """Integrate one row whose parameters stand in work.p; return its status.
+
+    One long loop: what it keeps from step to step is in its locals, which every part would have to take and give back.
+    """
     n = structure.n_species
     x = work.x
     for s in range(n):

@@ -61,7 +61,10 @@ def simulate_row(
     static, hazards, observe, event_times, conditions, effects, structure,
     t_save, x0, max_events, work, rate, stream, out, fired, statistics,
 ):  # fmt: skip
-    """Simulate one row whose parameters stand in work.p; return its status."""
+    """Simulate one row whose parameters stand in work.p; return its status.
+
+    One long loop: what it keeps from event to event is in its locals, which every part would have to take and give back.
+    """
     n = structure.n_species
     x = work.x
     for s in range(n):
