@@ -21,39 +21,14 @@ Reference: Kendall, Ann. Math. Stat. 19 (1948) 1-15, doi:10.1214/aoms/1177730285
 
 import math
 
-import numpy as np
-
 from sim.kernels._jit import inline_jit, jit
-from sim.kernels.random import State, uniform
+from sim.kernels.random import State
 from sim.kernels.samplers import binomial_pair, negative_binomial
 
 COUNT_LIMIT = 2.0**52
 """Populations above it follow the mean: their relative noise is below 1e-7, and float64 has no fractions to spare."""
 EXPONENT_LIMIT = 700.0
 ODDS_LIMIT = 1e280
-ONE_BY_ONE = 16.0
-"""Up to so many newcomers have each a time of their own where more than one part of a step would be needed to group them."""
-PART = 1.5
-"""Largest part of a step for which newcomers are grouped, in events of a cell or e-folds of the arrivals."""
-
-MOST_PARTS = 64
-EXTINCT = 45.0
-"""Integral of death - birth after which one line in 1e19 is left."""
-
-# Gauss-Legendre nodes and weights on (0, 1) with two, three and four points, one after the other.
-_NODES = np.concatenate([0.5 + 0.5 * np.polynomial.legendre.leggauss(points)[0] for points in (2, 3, 4)])
-_SHARES = np.concatenate([0.5 * np.polynomial.legendre.leggauss(points)[1] for points in (2, 3, 4)])
-
-
-@inline_jit
-def _points(size: float) -> int:
-    """Return how many nodes newcomers need that meet ``size`` events in the step.
-
-    The generating function of a line is then wrong by less than 3e-4, at births, deaths and a growth of arrivals of that size.
-    """
-    if size <= 0.5:
-        return 2
-    return 3 if size <= 1.0 else 4
 
 
 @inline_jit
@@ -171,36 +146,30 @@ def kendall_step(state: State, n: float, death_odds: float, birth_odds: float) -
     float
         A whole number below 2**53, a float64 above; NaN when an argument is NaN or n < 0.
     """
-    if n == 0.0:
-        return 0.0
     if n >= COUNT_LIMIT:
         return kendall_mean(n, death_odds, birth_odds)
+    return grown(state, surviving_lines(state, n, death_odds), death_odds, birth_odds)
+
+
+@jit
+def surviving_lines(state: State, n: float, death_odds: float) -> float:
+    """Return how many of n cells have descendants at the end of a step; from ``COUNT_LIMIT`` on their mean."""
     whole = 1.0 + death_odds
-    lines = binomial_pair(state, n, 1.0 / whole, death_odds / whole)
-    if lines == 0.0:
-        return 0.0
-    return lines + negative_binomial(state, lines, birth_odds)
-
-
-@inline_jit
-def _arrival(u: float, tilt: float) -> float:
-    """Return the quantile u of the density proportional to exp(tilt s) on (0, 1)."""
-    if abs(tilt) < 1e-5:
-        return u + 0.5 * tilt * u * (1.0 - u)
-    return math.log1p(u * math.expm1(tilt)) / tilt
-
-
-@inline_jit
-def _quadratic(start: float, middle: float, end: float, s: float) -> float:
-    """Return a rate at s in (0, 1), quadratic through three values and never negative."""
-    return max((1.0 - s) * ((1.0 - 2.0 * s) * start + 4.0 * s * middle) + s * (2.0 * s - 1.0) * end, 0.0)
+    if n >= COUNT_LIMIT:
+        return n / whole
+    return binomial_pair(state, n, 1.0 / whole, death_odds / whole) if n != 0.0 else 0.0
 
 
 @jit
-def _rest_of_step(
-    state: State,
-    n: float,
-    s: float,
+def grown(state: State, lines: float, death_odds: float, birth_odds: float) -> float:
+    """Return how many cells so many surviving lines are at the end of a step; from ``COUNT_LIMIT`` cells on their mean."""
+    if lines >= COUNT_LIMIT or lines * (1.0 + death_odds) >= COUNT_LIMIT:
+        return lines * (1.0 + birth_odds)
+    return lines + negative_binomial(state, lines, birth_odds) if lines != 0.0 else 0.0
+
+
+@jit
+def mean_events(
     birth_start: float,
     birth_middle: float,
     birth_end: float,
@@ -209,166 +178,13 @@ def _rest_of_step(
     death_end: float,
     dt: float,
 ) -> float:
-    """Return what n cells that arrive at the fraction s of the step have become at its end."""
-    half = 0.5 * (1.0 + s)
-    death_odds, birth_odds = kendall_integrals(
-        _quadratic(birth_start, birth_middle, birth_end, s),
-        _quadratic(birth_start, birth_middle, birth_end, half),
-        birth_end,
-        _quadratic(death_start, death_middle, death_end, s),
-        _quadratic(death_start, death_middle, death_end, half),
-        death_end,
-        dt * (1.0 - s),
-    )
-    return kendall_step(state, n, death_odds, birth_odds)
-
-
-@jit
-def lineage_step(
-    state: State,
-    newcomers: float,
-    size: float,
-    growth: float,
-    birth_start: float,
-    birth_middle: float,
-    birth_end: float,
-    death_start: float,
-    death_middle: float,
-    death_end: float,
-    dt: float,
-) -> float:
-    """Return the cells at the end of a step that stem from newcomers within it.
-
-    Each newcomer arrives at a time of its own, with a density proportional to exp(growth t) over the step, and is then the first
-    of a line. A few are drawn so. Of more, each goes to one of two to four Gauss nodes of the arrivals' quantiles, so that the cost
-    is bounded. The generating function of one line is then wrong by the error of that quadrature: below 3e-4 as long as |growth| dt
-    and (birth + death) dt do not exceed ``PART``.
-
-    Parameters
-    ----------
-    state
-        The stream.
-    newcomers
-        Arrivals, whole, >= 0.
-    size
-        Cells that arrive together in each, whole, >= 1.
-    growth
-        Exponent of the arrivals' density in 1/time, of either sign; 0 for uniform times.
-    birth_start, birth_middle, birth_end, death_start, death_middle, death_end
-        Rates per cell of the lines, as for `kendall_integrals`.
-    dt
-        Length of the step, >= 0.
-    """
-    if not (0.0 <= newcomers < math.inf and abs(growth) < math.inf and 0.0 <= dt < math.inf):
-        return math.nan
-    tilt = min(max(growth * dt, -EXPONENT_LIMIT), EXPONENT_LIMIT)
-    met = max(
-        dt * max(birth_start + death_start, birth_middle + death_middle, birth_end + death_end), abs(tilt)
-    )
-    points = _points(met)
-    several = newcomers > (ONE_BY_ONE if met > PART else points)
-    groups = points if several else int(newcomers)
-    first = 0 if points == 2 else (2 if points == 3 else 5)
-    total, left, rest = 0.0, newcomers, 1.0
-    for group in range(groups):
-        if several:
-            share, u = _SHARES[first + group], _NODES[first + group]
-            cells = left
-            if group < groups - 1:
-                cells = binomial_pair(state, left, share / rest, (rest - share) / rest)
-            left -= cells
-            rest -= share
-            if cells == 0.0:
-                continue
-        else:
-            cells, u = 1.0, uniform(state)
-        total += _rest_of_step(
-            state,
-            cells * size,
-            _arrival(u, tilt),
-            birth_start,
-            birth_middle,
-            birth_end,
-            death_start,
-            death_middle,
-            death_end,
-            dt,
-        )
-    return total
-
-
-@jit
-def lineages(
-    state: State,
-    newcomers: float,
-    size: float,
-    growth: float,
-    birth_start: float,
-    birth_middle: float,
-    birth_end: float,
-    death_start: float,
-    death_middle: float,
-    death_end: float,
-    dt: float,
-) -> float:
-    """Return what `lineage_step` returns, in a step as long as one likes.
-
-    Where many newcomers meet fast rates the step is cut into parts of at most ``PART`` events per cell (64 parts at the most); who came
-    in an earlier part goes on by Kendall's law.
-    """
-    fastest = max(birth_start + death_start, birth_middle + death_middle, birth_end + death_end)
-    parts = (
-        int(min(math.ceil(dt * max(fastest, abs(growth)) / PART), MOST_PARTS))
-        if dt * fastest < math.inf
-        else 1
-    )
-    if newcomers <= ONE_BY_ONE or parts <= 1:
-        return lineage_step(
-            state,
-            newcomers,
-            size,
-            growth,
-            birth_start,
-            birth_middle,
-            birth_end,
-            death_start,
-            death_middle,
-            death_end,
-            dt,
-        )
-    tilt = min(max(growth * dt, -EXPONENT_LIMIT), EXPONENT_LIMIT)
-    alive, left, skipped = 0.0, newcomers, 0.0
-    if (
-        parts == MOST_PARTS
-        and min(death_start - birth_start, death_middle - birth_middle, death_end - birth_end) * dt > EXTINCT
-    ):
-        # Of who came long before the end nothing is left: those of the last part of the step are all that matters.
-        slowest = min(death_start - birth_start, death_middle - birth_middle, death_end - birth_end) * dt
-        skipped = 1.0 - EXTINCT / slowest
-        share = skipped
-        if abs(tilt) > 1e-9:
-            share = math.expm1(tilt * skipped) / math.expm1(tilt)
-        left -= binomial_pair(state, left, min(share, 1.0), max(1.0 - share, 0.0))
-        parts = int(
-            min(max(math.ceil((1.0 - skipped) * dt * max(fastest, abs(growth)) / PART), 1.0), MOST_PARTS)
-        )
-    width = (1.0 - skipped) / parts
-    for part in range(parts):
-        s = skipped + part * width
-        share = width / (1.0 - s)
-        if abs(tilt) > 1e-9:
-            share = math.expm1(tilt * width) / math.expm1(tilt * (1.0 - s))
-        arriving = (
-            left if part == parts - 1 else binomial_pair(state, left, min(share, 1.0), max(1.0 - share, 0.0))
-        )
-        left -= arriving
-        b0 = _quadratic(birth_start, birth_middle, birth_end, s)
-        b1 = _quadratic(birth_start, birth_middle, birth_end, s + 0.5 * width)
-        b2 = _quadratic(birth_start, birth_middle, birth_end, s + width)
-        d0 = _quadratic(death_start, death_middle, death_end, s)
-        d1 = _quadratic(death_start, death_middle, death_end, s + 0.5 * width)
-        d2 = _quadratic(death_start, death_middle, death_end, s + width)
-        death_odds, birth_odds = kendall_integrals(b0, b1, b2, d0, d1, d2, dt * width)
-        alive = kendall_step(state, alive, death_odds, birth_odds)
-        alive += lineage_step(state, arriving, size, growth, b0, b1, b2, d0, d1, d2, dt * width)
-    return alive
+    """Return how many deaths a step holds on average for each cell at its start, its descendants' included; rates as `kendall_integrals`."""
+    net_start = death_start - birth_start
+    net_end = death_end - birth_end
+    rho = dt * (net_start + 4.0 * (death_middle - birth_middle) + net_end) / 6.0
+    rho = min(max(rho, -EXPONENT_LIMIT), EXPONENT_LIMIT)
+    bow = min(max(0.125 * dt * (net_start - net_end), -30.0), 30.0)
+    middle = death_middle * math.exp(-bow)
+    if rho >= 0.0:
+        return dt * _weighted_mean(death_start, middle, death_end, -rho)
+    return dt * math.exp(-rho) * _weighted_mean(death_end, middle, death_start, rho)

@@ -58,7 +58,6 @@ from sim.kernels.drawing import draw
 from sim.kernels.feedback import correct_course
 from sim.kernels.populations import (
     ARRIVING,
-    CONVERTING,
     allocate_laws,
     choose_modes,
     forget_modes,
@@ -67,6 +66,7 @@ from sim.kernels.populations import (
 )
 from sim.kernels.random import STATE_WORDS, seed_stream, uniform
 from sim.kernels.rosenbrock import (
+    GROW_MOST,
     allocate,
     drift,
     first_step,
@@ -108,7 +108,6 @@ def survey(x, depends_on_time, structure, work, laws):
     """
     moving, stochastic, counted = False, False, 0.0
     for s in range(structure.n_species):
-        laws.leaving[s] = 0.0
         if laws.discrete[s] == 1:
             if x[s] > 0.0:
                 stochastic = True
@@ -118,8 +117,6 @@ def survey(x, depends_on_time, structure, work, laws):
             moving = True
     reaction = structure.reaction
     gather(structure, work.values, 0, laws)
-    for r in listed(CONVERTING, laws):
-        laws.leaving[reaction[r, FACTOR]] += work.values[reaction[r, HAZARD]]
     if not stochastic:
         begins = moving or depends_on_time  # newcomers may come although there are none at this moment
         for r in listed(ARRIVING, laws):
@@ -226,6 +223,7 @@ def simulate_row(
     triggers = events.has_triggers(structure)
     saved, steps, h, restart = 0, 0, 0.0, True
     need = exponential(stream)
+    laws.clock[0] = exponential(stream)
     while True:
         outcome, number = events.settle(
             t, x, structure, conditions, effects, work, fired, True, stream, max_events - statistics[2]
@@ -344,8 +342,9 @@ def simulate_row(
                 hazards_along(t, used, theta, structure, hazards, work, laws)
             for s in range(n):
                 laws.before[s] = x[s]
-            draw(theta * used, structure, laws, stream)
-            if structure.signed.shape[0] > 0 and overshoots(t, t_new - t, structure, hazards, work, laws):
+            if not draw(theta * used, structure, laws, stream) or (
+                structure.signed.shape[0] > 0 and overshoots(t, t_new - t, structure, hazards, work, laws)
+            ):
                 statistics[1] += 1
                 need, h = need_before, 0.5 * theta * used
                 if triggers:
@@ -371,10 +370,9 @@ def simulate_row(
                     x[s] = laws.after[s]
             else:
                 x[s] = laws.x_end[s] if abs(laws.x_end[s]) > TINY else 0.0
-        if not whole and bound >= h:
-            h = used * growth(error)
-        else:
-            h = max(h, used * growth(error))
+        factor = growth(error)
+        # A step that ends at a save, an event or a bound may say no more than that a longer one is as good.
+        h = used * factor if factor < GROW_MOST else max(h, used * factor)
         t = t_new
         if fires:
             foreseen = parabola(counted, rate_middle, rate_end, theta)

@@ -1,6 +1,6 @@
 """Discrete populations: which counts they are, which reactions move them, and their hazards along a step.
 
-What they have become at its end is drawn in sim/kernels/drawing.py, by the laws of branching.py, conversions.py and newcomers.py.
+What they have become at its end is drawn in sim/kernels/drawing.py.
 """
 
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sim.kernels._jit import inline_jit, jit, jit_allocating
-from sim.kernels.branching import lineages
+from sim.kernels.newcomers import BATCHES
 from sim.kernels.samplers import round_randomly
 from sim.kernels.structure import (
     BIRTH,
@@ -26,7 +26,7 @@ from sim.kernels.structure import (
 HYSTERESIS = 0.5
 """A continuous count becomes discrete below this share of the threshold."""
 CONVERTING, ARRIVING = range(2)
-"""Rows of Laws.lists: a number, then so many reactions. They change with the modes, which is rare."""
+"""Rows of Laws.lists: a number, then so many reactions, in the order of their source (`span`). They change with the modes, which is rare."""
 
 
 class Laws(NamedTuple):
@@ -43,14 +43,12 @@ class Laws(NamedTuple):
     birth: FloatArray
     death: FloatArray
     leaving: FloatArray
-    rho: FloatArray
     before: FloatArray
     after: FloatArray
-    arrived: FloatArray
-    fresh: FloatArray
     inflow: FloatArray
-    coming: FloatArray
-    arrivals: FloatArray
+    batches: FloatArray
+    clock: FloatArray
+    spans: IntegerArray
     flux: FloatArray
     trend: FloatArray
 
@@ -70,15 +68,13 @@ def allocate_laws(structure):
         np.ones(n + 1),
         np.zeros((n, 3)),
         np.zeros((n, 3)),
+        np.zeros((n, 3)),
+        np.ones(n + 1),
         np.zeros(n),
         np.zeros(n),
-        np.zeros(n + 1),
-        np.zeros(n + 1),
-        np.zeros(n),
-        np.zeros(n),
-        np.zeros(n),
-        np.zeros(n),
-        np.zeros(structure.arrivals.shape[0]),
+        np.zeros((BATCHES, 6)),
+        np.zeros(1),
+        np.zeros((2, n + 2), np.int64),
         np.zeros(n),
         np.zeros(n),
     )
@@ -116,8 +112,10 @@ def choose_modes(x, structure, threshold, work, laws, stream):
         for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
             if laws.discrete[structure.change_species[k]] == 1:
                 work.mask[r] = 0.0
-    lists[CONVERTING, 0] = 0
-    lists[ARRIVING, 0] = 0
+    for row in range(2):
+        lists[row, 0] = 0
+        for s in range(structure.n_species + 2):
+            laws.spans[row, s] = 0
     for r in structure.arrivals:
         s = reaction[r, FACTOR]
         if structure.reaction_role[r] == CONVERSION and laws.discrete[s] == 1:
@@ -128,6 +126,10 @@ def choose_modes(x, structure, threshold, work, laws, stream):
             continue
         lists[row, 0] += 1
         lists[row, lists[row, 0]] = r
+        laws.spans[row, s + 1] = lists[row, 0]
+    for row in range(2):
+        for s in range(1, structure.n_species + 2):
+            laws.spans[row, s] = max(laws.spans[row, s], laws.spans[row, s - 1])
 
 
 @jit
@@ -145,9 +147,15 @@ def listed(row, laws):
     return laws.lists[row, 1 : 1 + laws.lists[row, 0]]
 
 
+@inline_jit
+def span(row, s, laws):
+    """Return where in a row of Laws.lists the reactions of cells of species s begin, and where they end."""
+    return 1 + laws.spans[row, s], 1 + laws.spans[row, s + 1]
+
+
 @jit
 def gather(structure, values, place, laws):
-    """Sum birth and death hazards of the discrete populations at one of the three nodes.
+    """Sum hazards of birth, death and leaving of the discrete populations at one of the three nodes.
 
     Between the states that are reached, where rates are not negative, a parabola may dip below zero: there it is zero.
     """
@@ -155,15 +163,9 @@ def gather(structure, values, place, laws):
     for s in range(structure.n_species):
         laws.birth[s, place] = 0.0
         laws.death[s, place] = 0.0
+        laws.leaving[s, place] = 0.0
     for r in structure.turnover:
         table = laws.birth if structure.reaction_role[r] == BIRTH else laws.death
         table[reaction[r, FACTOR], place] += max(values[reaction[r, HAZARD]], 0.0)
-
-
-@jit
-def lineages_of(j, number, amount, tilt, dt, laws, stream):
-    """Return the cells of population j at the end of the step that stem from so many arrivals of ``amount`` cells each."""
-    return lineages(
-        stream, number, amount, tilt, laws.birth[j, 0], laws.birth[j, 1], laws.birth[j, 2],
-        laws.death[j, 0], laws.death[j, 1], laws.death[j, 2], dt,
-    )  # fmt: skip
+    for r in listed(CONVERTING, laws):
+        laws.leaving[reaction[r, FACTOR], place] += max(values[reaction[r, HAZARD]], 0.0)

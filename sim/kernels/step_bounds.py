@@ -33,46 +33,24 @@ FINE = 1e-3
 """A trigger need not be timed more finely than such a share of a large population."""
 UNFELT = 1e-3
 """Expected newcomers of a step to an empty population below which nothing else feels whether they come."""
-MISPLACED = 0.1
-"""Largest share of a population that the splitting may send at the wrong moment in one step, in units of the tolerance."""
+UNTOLD = 1.0
+"""Largest product of births and moves of a cell in a step, in units of the tolerance: so far they may be drawn as if apart."""
 
 
 @jit
-def misplaced(h, left, entered, laws):
-    """Return the harm of moving a cell at an end of the step, not within it.
-
-    It is the chance of a further move, and, as far as the two populations differ in their fate, of a birth or a move before.
-    """
-    differ = h * (
-        abs(laws.birth[left, 0] - laws.birth[entered, 0]) + abs(laws.death[left, 0] - laws.death[entered, 0])
-    )
-    active = laws.birth[left, 0] + laws.birth[entered, 0] + laws.leaving[left] + laws.leaving[entered]
-    return h * (laws.leaving[entered] + min(differ, 1.0) * active) / 12.0
-
-
-@jit
-def write_inflow(h, x, structure, laws):
-    """Write the newcomers per time of each discrete population into laws.inflow, those of newcomers of the step included."""
+def write_inflow(x, structure, laws):
+    """Write the newcomers per time of each discrete population into laws.inflow."""
     reaction = structure.reaction
     for s in range(structure.n_species):
         laws.inflow[s] = 0.0
-        laws.trend[s] = 0.0
-    for generation in range(2):
-        for row in (ARRIVING, CONVERTING):
-            for r in listed(row, laws):
-                s = reaction[r, FACTOR]
-                source = (
-                    x[s] if generation == 0 else (0.0 if s == structure.n_species else h * laws.inflow[s])
-                )
-                rate = laws.start[reaction[r, HAZARD]] * source
-                if rate > 0.0:
-                    for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
-                        j = structure.change_species[k]
-                        if structure.change_amount[k] > 0.0 and laws.discrete[j] == 1:
-                            laws.trend[j] += structure.change_amount[k] * rate
-        for s in range(structure.n_species):
-            laws.inflow[s] += laws.trend[s]
-            laws.trend[s] = 0.0
+    for row in (ARRIVING, CONVERTING):
+        for r in listed(row, laws):
+            rate = laws.start[reaction[r, HAZARD]] * x[reaction[r, FACTOR]]
+            if rate > 0.0:
+                for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
+                    j = structure.change_species[k]
+                    if structure.change_amount[k] > 0.0 and laws.discrete[j] == 1:
+                        laws.inflow[j] += structure.change_amount[k] * rate
 
 
 @jit
@@ -82,37 +60,19 @@ def bounded_step(t, h, x, structure, slopes, factorise, solve, absolute, toleran
     Return also by how much of themselves the continuous species feel chance in such a step.
     """
     n = structure.n_species
-    reaction = structure.reaction
-    write_inflow(h, x, structure, laws)
-    limit = MISPLACED * tolerance
-    for r in listed(CONVERTING, laws):
-        s = reaction[r, FACTOR]
-        present = x[s] + h * laws.inflow[s]
-        if present > 0.0:
-            # Newcomers of the step are present for a part of it: what of them leaves is right to second order.
-            new = h * laws.inflow[s] / present * (h * laws.leaving[s]) ** 2 / 24.0
-            moving = laws.start[reaction[r, HAZARD]] * h
-            wrong = new
-            for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
-                j = structure.change_species[k]
-                if structure.change_amount[k] > 0.0 and laws.discrete[j] == 1:
-                    wrong += moving * misplaced(h, s, j, laws)
-            if wrong > limit:
-                h *= math.sqrt(limit / wrong)
-    for r in listed(ARRIVING, laws):
-        s = reaction[r, FACTOR]
-        if s < n and laws.discrete[s] == 1 and laws.inflow[s] > 0.0:
-            present = x[s] + h * laws.inflow[s]
-            wrong = h * laws.inflow[s] / present * (h * laws.start[reaction[r, HAZARD]]) ** 2 / 24.0
-            if wrong > limit:
-                h *= math.sqrt(limit / wrong)
+    write_inflow(x, structure, laws)
+    for s in range(n):
+        if laws.discrete[s] == 1 and x[s] > 0.0:
+            both = laws.leaving[s, 0] * laws.birth[s, 0]
+            if both * h * h > UNTOLD * tolerance:
+                h = math.sqrt(UNTOLD * tolerance / both)
     felt, course = False, 0.0
     for s in range(n):
         work.probe[s] = x[s]
         if laws.discrete[s] == 1 and x[s] == 0.0 and h * laws.inflow[s] > UNFELT:
             course = tolerance  # whether somebody comes is chance too: it bounds no step, but is to be felt
         if laws.discrete[s] == 1 and x[s] > 0.0 and structure.species[s, ROLE] == BRANCHING:
-            events_of_a_cell = laws.birth[s, 0] + laws.death[s, 0] + laws.leaving[s]
+            events_of_a_cell = laws.birth[s, 0] + laws.death[s, 0] + laws.leaving[s, 0]
             work.probe[s] += math.sqrt((events_of_a_cell * x[s] + laws.inflow[s]) * h)
             felt = True
     if felt:
@@ -143,8 +103,8 @@ def expect_changes(x, structure, laws):
     """Write the events per time of each discrete population into laws.flux, and its mean change per time into laws.trend."""
     reaction = structure.reaction
     for s in range(structure.n_species):
-        laws.trend[s] = (laws.birth[s, 0] - laws.death[s, 0] - laws.leaving[s]) * x[s]
-        laws.flux[s] = (laws.birth[s, 0] + laws.death[s, 0] + laws.leaving[s]) * x[s]
+        laws.trend[s] = (laws.birth[s, 0] - laws.death[s, 0] - laws.leaving[s, 0]) * x[s]
+        laws.flux[s] = (laws.birth[s, 0] + laws.death[s, 0] + laws.leaving[s, 0]) * x[s]
     for r in structure.arrivals:
         rate = laws.start[reaction[r, HAZARD]] * x[reaction[r, FACTOR]]
         for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
@@ -180,7 +140,7 @@ def watchful_step(t, h, x, structure, conditions, work, laws):
     for s in range(structure.n_species):
         if structure.species[s, IN_TRIGGERS] == 1 and laws.discrete[s] == 1:
             # Lines of cells have long tails; within a quarter of an event a cell none has had the time.
-            own = laws.birth[s, 0] + laws.death[s, 0] + laws.leaving[s]
+            own = laws.birth[s, 0] + laws.death[s, 0] + laws.leaving[s, 0]
             if own * h > 0.25:
                 h = 0.25 / own
     for _ in range(60):

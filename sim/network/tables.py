@@ -74,7 +74,7 @@ def structure_of(generator: Generator) -> Structure:
         reaction_role=_list(REACTION_ROLES[role] for role in roles),
         maskable=_places(roles, "exact"),
         turnover=_places(roles, "birth", "death"),
-        arrivals=_places(roles, "arrival", "conversion"),
+        arrivals=_by_source(_places(roles, "arrival", "conversion"), assembly.reactions),
         signed=_signed_reactions(generator),
     )
 
@@ -90,6 +90,11 @@ def _list(values: Iterable[int]) -> Integers:
 def _places(roles: Sequence[str], *wanted: str) -> Integers:
     """Return the places of the reactions that have one of the roles."""
     return _list(r for r, role in enumerate(roles) if role in wanted)
+
+
+def _by_source(places: Integers, reactions: Sequence[Sequence[int]]) -> Integers:
+    """Sort reactions by the species whose cells bring them about."""
+    return _list(sorted(places.tolist(), key=lambda r: reactions[r][names.FACTOR]))
 
 
 def _events(generator: Generator) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:

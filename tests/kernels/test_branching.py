@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from sim.kernels import branching, random, samplers
+from sim.kernels import branching, newcomers, random, samplers
 from sim.kernels._jit import DISABLED, jit
 
 SAMPLES = 2_000 if DISABLED else 200_000
@@ -299,31 +299,25 @@ def test_nan_and_negative_counts_give_nan():
         (5.0, 0.1, math.nan),
     ):
         assert math.isnan(branching.kendall_step(stream(), n, death_odds, birth_odds))
-    assert math.isnan(branching.lineage_step(stream(), math.nan, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0))
-
-
-# Newcomers. A line that starts at the fraction s of the step has at its end the law of the rest of the step.
 
 
 def quantile(u, tilt):
     return u if tilt == 0 else math.log1p(u * math.expm1(tilt)) / tilt
 
 
-def late_masses(birth, death, dt, growth, largest):
-    """Return the law of one newcomer's line at the end of the step, by quadrature over its time of arrival."""
-
-    def at(u):
-        s = quantile(u, growth * dt)
-        return masses(exact_odds(birth, death, s * dt, dt), 1, largest)
-
-    nodes, weights = np.polynomial.legendre.leggauss(12)
-    return sum(0.5 * w * at(0.5 + 0.5 * x) for x, w in zip(nodes, weights, strict=True))
+@pytest.mark.parametrize(("birth", "death"), [(0.4, 0.9), (0.9, 0.4), (0.7, 0.7), (0.0, 2.0), (1.0, 1e4)])
+def test_deaths_of_a_step_are_those_that_the_mean_needs(birth, death):
+    """One cell becomes exp(-rho) = 1 + births - deaths, and births are birth/death of the deaths."""
+    found = branching.mean_events(birth, birth, birth, death, death, death, 1.5)
+    rho = 1.5 * (death - birth)
+    assert found == pytest.approx(1.5 * death * (-math.expm1(-rho) / rho if rho else 1.0), rel=1e-12)
 
 
-@jit
-def draw_newcomers(state, k, growth, b0, b1, b2, d0, d1, d2, dt, out):
-    for i in range(out.size):
-        out[i] = branching.lineage_step(state, k, 1.0, growth, b0, b1, b2, d0, d1, d2, dt)
+def test_deaths_follow_rates_that_change():
+    rates = (*(linear_birth(t) for t in (0, 0.5, 1.0)), *(linear_death(t) for t in (0, 0.5, 1.0)))
+    net = lambda t: integrate.quad(lambda v: linear_death(v) - linear_birth(v), 0, t)[0]  # noqa: E731
+    exact = integrate.quad(lambda t: linear_death(t) * math.exp(-net(t)), 0, 1)[0]
+    assert branching.mean_events(*rates, 1.0) == pytest.approx(exact, rel=2e-3)
 
 
 def linear_birth(t):
@@ -334,40 +328,10 @@ def linear_death(t):
     return 0.2 + 0.8 * t
 
 
-@pytest.mark.parametrize("growth", [0.0, 1e-7, 2.5, -3.0])
-def test_single_newcomers_arrive_at_times_of_their_own(growth):
-    dt = 1.0
-    expected = late_masses(linear_birth, linear_death, dt, growth, 60)
-    out = np.empty(SAMPLES)
-    rates = (*(linear_birth(t) for t in (0, 0.5, 1.0)), *(linear_death(t) for t in (0, 0.5, 1.0)))
-    draw_newcomers(stream(20), 1.0, growth, *rates, dt, out)
-    assert chi_square(out, expected) > LEVEL
-    if growth == 2.5 and not DISABLED:
-        # Control: arrivals spread evenly give another law.
-        assert chi_square(out, late_masses(linear_birth, linear_death, dt, 0.0, 60)) < LEVEL
-
-
-def test_many_newcomers_in_groups_have_the_law_of_single_ones():
-    dt = 1.0
-    for k in (32.0, 33.0, 200.0):
-        expected = late_masses(linear_birth, linear_death, dt, 2.0, 80)
-        cells = np.arange(expected.size)
-        mean = expected @ cells
-        spread = math.sqrt(expected @ cells**2 - mean**2)
-        out = np.empty(SAMPLES // 10)
-        rates = (*(linear_birth(t) for t in (0, 0.5, 1.0)), *(linear_death(t) for t in (0, 0.5, 1.0)))
-        draw_newcomers(stream(21), k, 2.0, *rates, dt, out)
-        z = (out - k * mean) / (spread * math.sqrt(k))
-        assert 2 * stats.norm.sf(abs(z.mean()) * math.sqrt(z.size)) > LEVEL
-        assert (
-            2 * stats.norm.sf(abs(z.var() - 1) * math.sqrt(z.size / 2)) > LEVEL * 1e-2
-        )  # heavier tails than normal
-
-
 @pytest.mark.parametrize(("size", "bound"), [(0.2, 3e-5), (0.5, 3e-4), (1.0, 3e-4), (1.5, 3e-4)])
 def test_groups_at_the_nodes_miss_the_law_of_a_line_by_what_is_stated(size, bound):
     """The least number of nodes for this many events; one node fewer misses by more than is stated."""
-    points = branching._points(size)
+    points = newcomers.points_for(size)
     first = {2: 0, 3: 2, 4: 5}[points]
     fewer = [np.polynomial.legendre.leggauss(points - 1)[k] for k in (0, 1)]
     worst, too_few = 0.0, 0.0
@@ -378,8 +342,8 @@ def test_groups_at_the_nodes_miss_the_law_of_a_line_by_what_is_stated(size, boun
                 a, c = fractional(closed_odds(birth, death, 1 - quantile(u, growth)))
                 return 1 - 1 / (a / (1 - z) + c)
 
-            nodes = branching._NODES[first : first + points]
-            shares = branching._SHARES[first : first + points]
+            nodes = newcomers.NODES[first : first + points]
+            shares = newcomers.SHARES[first : first + points]
             for z in (0.0, 0.3, 0.7, 0.99):
                 exact = integrate.quad(generating, 0, 1, args=(z,), epsabs=1e-13, epsrel=1e-13)[0]
                 worst = max(
@@ -389,13 +353,6 @@ def test_groups_at_the_nodes_miss_the_law_of_a_line_by_what_is_stated(size, boun
                 too_few = max(too_few, abs(rough - exact))
             assert sum(shares) == pytest.approx(1.0, abs=1e-15)
     assert worst < bound < too_few
-
-
-def test_no_newcomers_leave_no_cells_and_do_not_touch_the_stream():
-    state = stream()
-    before = state.copy()
-    assert branching.lineage_step(state, 0.0, 1.0, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0) == 0.0
-    assert (state == before).all()
 
 
 def test_plain_python_and_compiled_steps_agree():
