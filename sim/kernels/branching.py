@@ -43,9 +43,20 @@ def _centred_moments(z: float) -> tuple[float, float, float]:
     return m0, m1 * z / 12.0, m2 / 12.0
 
 
+@inline_jit
+def short_exp(x: float) -> float:
+    """Return exp(x); x is zero for rates that do not bend, and small for most."""
+    if abs(x) < 1e-3:
+        return 1.0 + x * (1.0 + 0.5 * x * (1.0 + x / 3.0 * (1.0 + 0.25 * x)))
+    return math.exp(x)
+
+
 @jit
-def _weighted_mean(f0: float, f1: float, f2: float, z: float) -> float:
-    """Return the integral of f(s) exp(z s) over 0 < s < 1, f quadratic through its values at 0, 1/2 and 1, for z <= 0."""
+def _weighted_mean(f0: float, f1: float, f2: float, z: float) -> tuple[float, float]:
+    """Return the integral of f(s) exp(z s) over 0 < s < 1, f quadratic through its values at 0, 1/2 and 1, for z <= 0.
+
+    Return also exp(-z) - 1, which comes with it.
+    """
     slope = f2 - f0
     bend = 2.0 * (f0 - 2.0 * f1 + f2)
     if z > -1.0:
@@ -53,17 +64,19 @@ def _weighted_mean(f0: float, f1: float, f2: float, z: float) -> float:
         factor = math.exp(0.5 * z)
         total = factor * m0
         value = factor * (f1 * m0 + slope * m1 + bend * m2)
+        growth = -z * m0 / factor
     else:
         # Moments about s = 0, each from the last by parts; for z <= -1 this loses at most a digit.
         end = math.exp(z)
-        total = math.expm1(z) / z
+        total = (end - 1.0) / z
         first = (end - total) / z
         second = (end - 2.0 * first) / z
         value = f1 * total + slope * (first - 0.5 * total) + bend * (second - first + 0.25 * total)
+        growth = 1.0 / end - 1.0
     # A quadratic through steep values overshoots; an average does not.
     lowest = min(f0, f1, f2) * total
     highest = max(f0, f1, f2) * total
-    return float(min(max(value, lowest), highest))
+    return float(min(max(value, lowest), highest)), float(growth)
 
 
 @jit
@@ -98,17 +111,19 @@ def kendall_integrals(
         return math.nan, math.nan
     # Exponent at the middle of the step above the straight line from 0 to rho.
     bow = min(max(0.125 * dt * (net_start - net_end), -30.0), 30.0)
-    factor = math.exp(bow)
+    factor = short_exp(bow)
     if rho <= 0.0:
-        rho = max(rho, -EXPONENT_LIMIT)
-        death_odds = dt * _weighted_mean(death_start, death_middle * factor, death_end, rho)
-        excess = math.expm1(-rho)
-        birth_odds = excess + death_odds * (1.0 + excess)
+        weighted, growth = _weighted_mean(
+            death_start, death_middle * factor, death_end, max(rho, -EXPONENT_LIMIT)
+        )
+        death_odds = dt * weighted
+        birth_odds = growth + death_odds * (1.0 + growth)
     else:
-        rho = min(rho, EXPONENT_LIMIT)
-        birth_odds = dt * _weighted_mean(birth_end, birth_middle * factor, birth_start, -rho)
-        excess = math.expm1(rho)
-        death_odds = excess + birth_odds * (1.0 + excess)
+        weighted, growth = _weighted_mean(
+            birth_end, birth_middle * factor, birth_start, max(-rho, -EXPONENT_LIMIT)
+        )
+        birth_odds = dt * weighted
+        death_odds = growth + birth_odds * (1.0 + growth)
     return min(death_odds, ODDS_LIMIT), min(birth_odds, ODDS_LIMIT)
 
 
@@ -182,9 +197,11 @@ def mean_events(
     net_start = death_start - birth_start
     net_end = death_end - birth_end
     rho = dt * (net_start + 4.0 * (death_middle - birth_middle) + net_end) / 6.0
-    rho = min(max(rho, -EXPONENT_LIMIT), EXPONENT_LIMIT)
+    rho = max(rho, -EXPONENT_LIMIT)
     bow = min(max(0.125 * dt * (net_start - net_end), -30.0), 30.0)
     middle = death_middle * math.exp(-bow)
     if rho >= 0.0:
-        return dt * _weighted_mean(death_start, middle, death_end, -rho)
-    return dt * math.exp(-rho) * _weighted_mean(death_end, middle, death_start, rho)
+        weighted, _ = _weighted_mean(death_start, middle, death_end, -rho)
+        return dt * weighted
+    weighted, growth = _weighted_mean(death_end, middle, death_start, rho)
+    return dt * (1.0 + growth) * weighted

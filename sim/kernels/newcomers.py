@@ -44,8 +44,8 @@ def points_for(size):
 @inline_jit
 def time_of(u, tilt):
     """Return the quantile u of the density proportional to exp(tilt v) on (0, 1)."""
-    if abs(tilt) < 1e-5:
-        return u + 0.5 * tilt * u * (1.0 - u)
+    if abs(tilt) < 0.02:
+        return u + 0.5 * tilt * u * (1.0 - u) * (1.0 + tilt / 6.0 * (1.0 - 2.0 * u))
     return math.log1p(u * math.expm1(tilt)) / tilt
 
 

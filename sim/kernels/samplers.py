@@ -336,7 +336,9 @@ def binomial_pair(state: State, n: float, p: float, q: float) -> float:
     if q == 0.0:
         return trials
     rarer = p if p <= q else q
-    if trials * rarer < INVERSION_MEAN:
+    if trials == 1.0:
+        k = 1.0 if uniform(state) < rarer else 0.0
+    elif trials * rarer < INVERSION_MEAN:
         k = _binomial_inversion(state, trials, rarer)
     else:
         k = _binomial_btrs(state, trials, rarer)

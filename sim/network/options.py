@@ -67,8 +67,9 @@ class Hybrid:
     threshold : float
         A count above it follows the ODE, one that falls below half of it is counted; 0 to 2**53.
     tolerance : float
-        What a step may leave to interpolation and splitting, above 0: largest change of a cell's integrated hazards, and ten
-        times the largest share of a population that may move at the wrong moment. Results converge as it is lowered.
+        What a step may leave to interpolation and to the mean, above 0: largest change of a cell's integrated hazards, or of a
+        continuous species in units of itself, that one standard deviation of the discrete populations makes within a step.
+        Results converge as it is lowered.
     max_step, max_steps, max_events
         As in `ODE`.
 
