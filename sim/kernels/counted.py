@@ -4,7 +4,7 @@ Their integrated rate, a parabola through three values within the step, meets a 
 (1977) 2340, doi:10.1021/j100540a008, for rates that change with time).
 """
 
-from sim.kernels._jit import jit
+from sim.kernels._jit import jit, jit_merged
 from sim.kernels.course import ROUNDING
 from sim.kernels.random import uniform
 from sim.kernels.samplers import round_randomly
@@ -102,7 +102,7 @@ def fire_due(t, foreseen, structure, hazards, work, laws, stream):
     return int(number)
 
 
-@jit
+@jit_merged
 def negative_counted(structure, work):
     """Tell whether a counted reaction has a negative rate or would take a count below zero."""
     reaction = structure.reaction

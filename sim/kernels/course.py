@@ -6,7 +6,7 @@ The functions allocate nothing and return plain numbers; the kernels turn them i
 import math
 
 from sim.kernels import events
-from sim.kernels._jit import jit
+from sim.kernels._jit import jit, jit_merged
 from sim.kernels.rosenbrock import interpolate
 from sim.kernels.structure import CHANGE_BEGIN, CHANGES_COUNT, FACTOR, HAZARD
 
@@ -55,7 +55,7 @@ def any_nan(values):
     return False
 
 
-@jit
+@jit_merged
 def negative_propensity(structure, work, h, relative, absolute):
     """Tell whether a reaction that changes counts runs backwards by more than the tolerance of a step."""
     reaction = structure.reaction
@@ -78,7 +78,7 @@ def state_within(theta, structure, work, held, y):
             y[s] = work.x[s]
 
 
-@jit
+@jit_merged
 def crossing(t, h, limit, structure, conditions, work, held):
     """Return the fraction of the step at which a trigger first rises, 2 if none does; the state there is in work.probe.
 

@@ -10,21 +10,21 @@ order  what happens in a step from t to t + dt
 2      the step is cut at the first trigger of an event and at the first counted reaction (its integrated rate meets a
        unit exponential)
 3      hazards at start, middle and end of the step
-4      the early conversions between discrete populations: binomial, exits of one population compete (conversions.py)
-5      births and deaths of each discrete population: Kendall's transition law (sim/kernels/branching.py)
-6      newcomers (mutants, immigrants, conversions from continuous populations): Poisson, each at its own time, then
-       their own lineages, and the newcomers that those bring, generation by generation
-7      the late conversions, in reverse order (the splitting is of second order)
-8      continuous species take the ODE's value; the counted reaction of 2 fires
+4      each discrete population: its cells are followed to the end of the step together, by Kendall's transition law
+       (branching.py); to leave for another population is one more way to be gone, and who leaves and whom cells bring (mutants,
+       immigrants, whatever continuous populations give) are newcomers
+5      newcomers, each from a time of its own (newcomers.py), in the same way, and those whom they bring in turn, until none
+       is left (drawing.py)
+6      continuous species take the ODE's value and what chance has done to it (feedback.py); the counted reaction of 2 fires
 =====  ===================================================================================================================
 
-The law is exact for births and deaths in a given environment. What a discrete population does to the environment within one step
-follows its mean; where that would matter the step is shorter (step_bounds.py). Far above the threshold a population has no
+In a given environment births, deaths and newcomers have their exact law, and all means are exact, over any step; drawing.py says what is not.
+What a discrete population does to the environment within one step follows its mean; where that would matter the step is shorter
+(step_bounds.py). Far above the threshold a population has no
 chance: near-critical ones, whose fluctuations add up over very long times, want a higher threshold. Where nothing continuous moves the
 method is Gillespie's.
 
-References: Kendall, Ann. Math. Stat. 19 (1948) 1, doi:10.1214/aoms/1177730285; Strang, SIAM J. Numer. Anal. 5 (1968) 506,
-doi:10.1137/0705041. On failure the row keeps what was saved; the rest is NaN.
+Reference: Kendall, Ann. Math. Stat. 19 (1948) 1, doi:10.1214/aoms/1177730285. On failure the row keeps what was saved; the rest is NaN.
 """
 
 import math
@@ -93,7 +93,7 @@ NOTICED = 0.02
 """Least change of a continuous species by chance, in units of the tolerance, that is given to it."""
 
 
-@jit
+@jit_merged
 def survey(x, depends_on_time, structure, work, laws):
     """Look at the present state (hazards in work.values).
 

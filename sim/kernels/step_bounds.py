@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from sim.kernels import events
-from sim.kernels._jit import jit
+from sim.kernels._jit import jit, jit_merged
 from sim.kernels.course import ROUNDING
 from sim.kernels.feedback import change_of_course, change_of_numbers, change_of_rates, relax_probe
 from sim.kernels.populations import ARRIVING, CONVERTING, HYSTERESIS, listed
@@ -168,7 +168,7 @@ def watchful_step(t, h, x, structure, conditions, work, laws):
     return h
 
 
-@jit
+@jit_merged
 def chance_triggers(t, structure, conditions, work, laws):
     """Tell whether a trigger is true in the state drawn for time t (laws.after and laws.x_end) that waits for a discrete count."""
     waits = False
@@ -181,7 +181,7 @@ def chance_triggers(t, structure, conditions, work, laws):
     return events.rising(structure, work)
 
 
-@jit
+@jit_merged
 def negative_discrete(x, structure, work, laws):
     """Tell whether a reaction of discrete populations (hazards in work.values) has a negative rate."""
     reaction = structure.reaction
@@ -194,7 +194,7 @@ def negative_discrete(x, structure, work, laws):
     return False
 
 
-@jit
+@jit_merged
 def overshoots(t, h, structure, hazards, work, laws):
     """Tell whether a draw put a population where a rate is negative, and where no single event from the present state leads.
 
@@ -222,7 +222,7 @@ def overshoots(t, h, structure, hazards, work, laws):
     return True
 
 
-@jit
+@jit_merged
 def entry(structure, threshold, work, laws):
     """Return the fraction of the step at which a continuous count has sunk to where it becomes discrete; 2 if none has.
 
