@@ -39,8 +39,9 @@ if TYPE_CHECKING:
 
 __all__ = ["execute", "replay", "run", "save_days"]
 
-#: Tolerance of the hybrid kernel in a trial. A fifth of it moves the shares of a cohort by less than chance between its patients.
-TOLERANCE = 0.1
+#: The hybrid kernel of a trial. A tenth of the tolerance, and ten times the threshold, move what a trial reports by less than another
+#: draw of the same patients' luck does (docs/tolerance.py, docs/model-behaviour.md).
+HYBRID = Hybrid(tolerance=0.2, threshold=1000.0)
 #: Patients simulated at a time.
 CHUNK = 512
 
@@ -233,8 +234,8 @@ def _solver(scenario: Scenario, kernel: object) -> str | ODE | Hybrid | SSA:
         raise InputError(f"kernel: {name!r}; must be one of {', '.join(KERNELS)}; choose one of these")
     if name == "ssa":
         return SSA()
-    options = {} if scenario.engine.rtol is None else {"rtol": scenario.engine.rtol}
-    return ODE(**options) if name == "ode" else Hybrid(tolerance=TOLERANCE, **options)
+    kind = ODE() if name == "ode" else HYBRID
+    return kind if scenario.engine.rtol is None else replace(kind, rtol=scenario.engine.rtol)
 
 
 def _compute(
