@@ -134,16 +134,6 @@ def kendall_mean(n: float, death_odds: float, birth_odds: float) -> float:
 
 
 @jit
-def extinction(n: float, death_odds: float) -> float:
-    """Return the probability that n lines are all extinct at the end of a step."""
-    if n <= 0.0:
-        return 1.0
-    if death_odds <= 0.0:
-        return 0.0
-    return math.exp(-n * math.log1p(1.0 / death_odds)) if death_odds > 1e-300 else 0.0
-
-
-@jit
 def kendall_step(state: State, n: float, death_odds: float, birth_odds: float) -> float:
     """Return the number of cells at the end of a step from n at its start.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from sim.network.algebra import ONE, TWO, ZERO, add, call, divide, multiply, negate, power, subtract
 from sim.network.nodes import (
@@ -128,9 +128,7 @@ _OUTER: dict[str, Callable[[Call, Expression], Expression]] = {
 }
 
 
-def divide_out(
-    expression: Expression, name: str, definitions: Mapping[str, Expression] | None = None
-) -> Expression | None:
+def divide_out(expression: Expression, name: str) -> Expression | None:
     """Return ``expression/name`` when `name` is a factor, else None.
 
     Parameters
@@ -139,9 +137,6 @@ def divide_out(
         A rate, say.
     name : str
         The factor looked for.
-    definitions : mapping of str to Expression, optional
-        Quotients of definitions that hold the factor, keyed by the definition's name (see
-        `sim.network.structure.reactant_factor`): they stand for ``definition/name``.
 
     Returns
     -------
@@ -160,7 +155,7 @@ def divide_out(
     quotients: dict[Expression, Expression | None] = {}
     for node in postorder([expression]):
         if isinstance(node, Symbol):
-            quotients[node] = ONE if node.name == name else (definitions or {}).get(node.name)
+            quotients[node] = ONE if node.name == name else None
         elif node is ZERO:
             quotients[node] = ZERO
         else:

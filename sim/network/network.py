@@ -30,9 +30,8 @@ from sim.network.reading import (
     refuse,
     side_text,
 )
-from sim.network.structure import reactant_factor
 
-__all__ = ["Definition", "Event", "Network", "Parameter", "Reaction", "Species", "reactant_factor"]
+__all__ = ["Definition", "Event", "Network", "Parameter", "Reaction", "Species"]
 
 SPECIES_KINDS = ("count", "concentration")
 PARAMETER_KINDS = ("reported", "measured", "fitted", "assumed")

@@ -14,7 +14,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import ndtri
 
 from sim.errors import InputError
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     Words = npt.NDArray[np.uint64]
     Floats = npt.NDArray[np.float64]
 
-__all__ = ["PURPOSES", "normals", "philox4x32_10", "seed_words", "uniforms"]
+__all__ = ["PURPOSES", "philox4x32_10", "seed_words", "uniforms"]
 
 PURPOSES = MappingProxyType(
     {
@@ -154,32 +153,6 @@ def uniforms(
     wanted = _whole(count, "count", _WORDS)
     words = _blocks(seed, patients, purpose, replicate, (wanted + 1) // 2)[:, :wanted]
     numbers: Floats = ((words >> _11) | _1).astype(np.float64) * 2.0**-53
-    return numbers
-
-
-def normals(
-    seed: int, patients: npt.ArrayLike, purpose: int, *, replicate: int = 0, count: int = 1
-) -> Floats:
-    """Return standard normal numbers, the quantiles of `uniforms` with the same arguments.
-
-    By inversion, so that a patient's quantile in one law is his quantile in another.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, count)
-        Between -8.2 and 8.2.
-
-    Raises
-    ------
-    InputError
-        As `uniforms`.
-
-    Examples
-    --------
-    >>> normals(1, range(3), 100, count=2).shape
-    (3, 2)
-    """
-    numbers: Floats = ndtri(uniforms(seed, patients, purpose, replicate=replicate, count=count))
     return numbers
 
 

@@ -1,4 +1,4 @@
-"""What follows from a network's form: order of the definitions, who depends on whom, and factors of rates."""
+"""What follows from a network's form: order of the definitions and who depends on whom."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 from sim.errors import NetworkError
 from sim.network.algebra import multiply, total
-from sim.network.derivative import divide_out
-from sim.network.elements import Definition, Reaction
-from sim.network.nodes import Expression, Number, Symbol
+from sim.network.elements import Definition
+from sim.network.nodes import Expression, Number
 
 if TYPE_CHECKING:
     from sim.network.network import Network
 
-__all__ = ["definition_order", "depends_on", "drift", "find_cycle", "reactant_factor", "reaction_graph"]
+__all__ = ["definition_order", "depends_on", "drift", "find_cycle", "reaction_graph"]
 
 
 def _visit(definitions: dict[str, Definition], roots: Iterable[str]) -> tuple[list[str], list[str]]:
@@ -103,72 +102,3 @@ def reaction_graph(network: Network) -> dict[str, tuple[str, ...]]:
         reaction.name: tuple(name for name, read in reads.items() if not read.isdisjoint(reaction.net))
         for reaction in network.all_reactions
     }
-
-
-def reactant_factor(reaction: Reaction, network: Network) -> tuple[str, Expression] | None:
-    """Return the count species that is a factor of a reaction's rate, and the rate per individual.
-
-    Parameters
-    ----------
-    reaction : Reaction
-        A reaction of `network`.
-    network : Network
-        Gives the kinds of the species and the definitions.
-
-    Returns
-    -------
-    (str, Expression) or None
-        Species and quotient ``rate/species``; None when no count species is a factor. Where several are, the choice
-        is the first of: consumed, on the left and produced (``X -> 2 X``), on the left and unchanged (``X -> X + Y``),
-        produced, any other; ties go by the order of declaration. Definitions are opened only as far as the factor asks,
-        so that the quotient keeps the names of the others.
-
-    Examples
-    --------
-    >>> from sim.network import Network
-    >>> net = Network("example")
-    >>> net.species("L", 100)
-    >>> net.parameter("kappa", 2.0)
-    >>> net.define("hazard", "kappa/(1 + L)")
-    >>> net.define("killing", "hazard*L")
-    >>> net.reaction("killed", "L -> 0", "killing")
-    >>> reactant_factor(net.all_reactions[0], net)
-    ('L', <Symbol hazard>)
-    """
-    order = definition_order(network, sorted(reaction.rate.symbols))
-    names = set(reaction.rate.symbols).union(*(definition.expression.symbols for definition in order))
-    counts = [
-        species.name for species in network.all_species if species.kind == "count" and species.name in names
-    ]
-
-    def preference(name: str) -> int:
-        change = reaction.net.get(name, 0)
-        if change < 0:
-            return 0
-        if name in reaction.reactants:
-            return 1 if change > 0 else 2
-        return 3 if change > 0 else 4
-
-    for name in sorted(counts, key=preference):
-        quotient = divide_out(reaction.rate, name)
-        if quotient is None:
-            quotient = _divide_through_definitions(reaction.rate, name, order)
-        if quotient is not None:
-            return name, quotient
-    return None
-
-
-def _divide_through_definitions(
-    rate: Expression, name: str, order: tuple[Definition, ...]
-) -> Expression | None:
-    """Divide out a name that stands within definitions; `order` lists each after those it uses."""
-    quotients: dict[str, Expression] = {}
-    for definition in order:
-        quotient = divide_out(definition.expression, name)
-        if quotient is None:
-            quotient = divide_out(definition.expression, name, quotients)
-        if quotient is not None:
-            quotients[definition.name] = quotient
-    if isinstance(rate, Symbol):
-        return quotients.get(rate.name)
-    return divide_out(rate, name, quotients)

@@ -199,16 +199,6 @@ def test_law_solves_the_forward_equations():
     a, c = stepped
     pair = a + c - 1, c / a
     assert masses(pair, n, states - 1) == pytest.approx(solved, abs=2e-8)
-    assert branching.extinction(float(n), pair[0]) == pytest.approx(solved[0], abs=2e-8)
-
-
-def test_extinction_has_its_limits():
-    assert branching.extinction(0.0, 0.3) == 1.0
-    assert branching.extinction(5.0, 0.0) == 0.0
-    assert branching.extinction(1e12, 1e-3) == 0.0
-    assert branching.extinction(1e12, 1e15) == pytest.approx(math.exp(-1e-3), rel=1e-12)
-    # For ever: (death/birth)^n.
-    assert branching.extinction(7.0, constant_odds(0.2, 0.1, 1e3)[0]) == pytest.approx(0.5**7, rel=1e-12)
 
 
 @jit

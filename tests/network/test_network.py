@@ -13,7 +13,6 @@ import pytest
 from sim.errors import InputError
 from sim.network import Network, NetworkError
 from sim.network.expression import parse
-from sim.network.network import reactant_factor
 
 ODD_NAMES = ["inf", "t", "e", "E", "S", "N", "I", "pi", "lambda", "in", "exp", "min", "where", "self", "None"]
 
@@ -436,48 +435,3 @@ def test_the_dependency_graph_goes_through_definitions() -> None:
         "switch": ("growth", "switch", "loss"),
         "loss": ("loss",),
     }
-
-
-@pytest.mark.parametrize(
-    ("change", "rate", "factor"),
-    [
-        ("L -> 0", "k*L", ("L", "k")),
-        ("L -> 0", "L*hazard", ("L", "hazard")),
-        ("L -> 0", "killing", ("L", "hazard")),
-        ("L -> 0", "killing + k*L", ("L", "hazard + k")),
-        ("L -> 0", "twice_killing", ("L", "2*hazard")),
-        ("L -> 0", "E*L/(k + L)", ("L", "E/(k + L)")),
-        ("L -> 0", "(k + crowding)*L", ("L", "k + crowding")),
-        ("L -> 2 L", "k*L", ("L", "k")),
-        ({"L": 1}, "k*L*E", ("L", "k*E")),
-        ("L -> L + M", "k*L", ("L", "k")),
-        ("L -> L + M", "k*L*M", ("L", "k*M")),
-        ("M -> L", "k*L*M", ("M", "k*L")),
-        ({"M": 1}, "k*L", ("L", "k")),
-        ({"M": 1}, "k*M*L", ("M", "k*L")),
-        ("M -> L", "k*L", ("L", "k")),
-        ("0 -> L", "k", None),
-        ("L -> 0", "k", None),
-        ("L -> 0", "k*L + 1", None),
-        ("L -> 0", "killing + k", None),
-        ("C -> 0", "k*C", None),
-        ("L -> 0", "k*C*L", ("L", "k*C")),
-    ],
-)
-def test_the_individual_rate_is_found_through_definitions(
-    change: str | dict[str, int], rate: str, factor: tuple[str, str] | None
-) -> None:
-    net = with_species("L", "M", "E")
-    net.species("C", 1, kind="concentration")
-    net.parameter("k", 1)
-    net.define("hazard", "k*E/(1 + L)")
-    net.define("crowding", "(L + M)/100")
-    net.define("killing", "hazard*L")
-    net.define("twice_killing", "2*killing")
-    net.reaction("r", change, rate)
-    net.check()
-    found = reactant_factor(net.all_reactions[0], net)
-    if factor is None:
-        assert found is None
-    else:
-        assert found == (factor[0], parse(factor[1]))
