@@ -29,11 +29,11 @@ def rare_poisson(state, clock, mean):
     mean : float
         Expected number, >= 0.
     """
+    if mean > COMMON:
+        return poisson(state, mean)
     if mean < clock[0]:
         clock[0] -= mean
         return 0.0
-    if mean > COMMON:
-        return poisson(state, mean)
     number = 0.0
     while mean >= clock[0]:
         mean -= clock[0]
