@@ -171,27 +171,3 @@ def grown(state: State, lines: float, death_odds: float, birth_odds: float) -> f
     if lines >= COUNT_LIMIT or lines * (1.0 + death_odds) >= COUNT_LIMIT:
         return lines * (1.0 + birth_odds)
     return lines + negative_binomial(state, lines, birth_odds) if lines != 0.0 else 0.0
-
-
-@jit
-def mean_events(
-    birth_start: float,
-    birth_middle: float,
-    birth_end: float,
-    death_start: float,
-    death_middle: float,
-    death_end: float,
-    dt: float,
-) -> float:
-    """Return how many deaths a step holds on average for each cell at its start, its descendants' included; rates as `kendall_integrals`."""
-    net_start = death_start - birth_start
-    net_end = death_end - birth_end
-    rho = dt * (net_start + 4.0 * (death_middle - birth_middle) + net_end) / 6.0
-    rho = max(rho, -EXPONENT_LIMIT)
-    bow = min(max(0.125 * dt * (net_start - net_end), -30.0), 30.0)
-    middle = death_middle * math.exp(-bow)
-    if rho >= 0.0:
-        weighted, _ = _weighted_mean(death_start, middle, death_end, -rho)
-        return dt * weighted
-    weighted, growth = _weighted_mean(death_end, middle, death_start, rho)
-    return dt * (1.0 + growth) * weighted

@@ -18,9 +18,10 @@ order  what happens in a step from t to t + dt
 6      continuous species take the ODE's value and what chance has done to it (feedback.py); the counted reaction of 2 fires
 =====  ===================================================================================================================
 
-In a given environment births, deaths and newcomers have their exact law, and all means are exact, over any step; drawing.py says what is not.
-What a discrete population does to the environment within one step follows its mean; where that would matter the step is shorter
-(step_bounds.py). Far above the threshold a population has no
+In a given environment births, deaths and newcomers have their exact law over any step, and means are exact where rates are a parabola in
+time; drawing.py says what is not. What a discrete population does to the environment within one step follows its mean; where that would
+matter the step is shorter (step_bounds.py). What it does to a continuous species by single firings is seen as its mean, corrected at the end
+of the step by what chance has made of the population (feedback.py). Far above the threshold a population has no
 chance: near-critical ones, whose fluctuations add up over very long times, want a higher threshold. Where nothing continuous moves the
 method is Gillespie's.
 
@@ -79,6 +80,7 @@ from sim.kernels.rosenbrock import (
 from sim.kernels.samplers import exponential
 from sim.kernels.status import EVENT_BUDGET, MAX_STEPS, NEGATIVE_PROPENSITY, NON_FINITE, OK, STEP_TOO_SMALL
 from sim.kernels.step_bounds import (
+    COUPLED,
     bend,
     bounded_step,
     chance_triggers,
@@ -342,7 +344,7 @@ def simulate_row(
                 hazards_along(t, used, theta, structure, hazards, work, laws)
             for s in range(n):
                 laws.before[s] = x[s]
-            if not draw(theta * used, structure, laws, stream) or (
+            if not draw(theta * used, COUPLED * tolerance, structure, laws, stream) or (
                 structure.signed.shape[0] > 0 and overshoots(t, t_new - t, structure, hazards, work, laws)
             ):
                 statistics[1] += 1

@@ -18,7 +18,7 @@ from sim.kernels.structure import CHANGE_BEGIN, CHANGE_END
 # columns of Laws.batches
 POPULATION, NUMBER, SIZE, BEGIN, END, TILT = range(6)
 BATCHES = 1024
-"""Batches that may wait."""
+"""Batches that may wait, beside those that one population brings at once."""
 ONE_BY_ONE = 16.0
 """Up to so many newcomers have each a time of their own where more than one part of a step would be needed to group them."""
 PART = 1.5
@@ -61,12 +61,14 @@ def add_batch(batches, waiting, population, number, size, begin, end, tilt):
 
 
 @jit
-def add_newcomers(reaction, change_species, change_amount, discrete, batches, waiting, number, begin, tilt):
-    """Let batches of newcomers wait that a reaction (a row of its table) brings from ``begin`` to the end of the step."""
+def add_newcomers(
+    reaction, change_species, change_amount, discrete, batches, waiting, number, begin, end, tilt
+):
+    """Let batches of newcomers wait that a reaction (a row of its table) brings between two fractions of the step."""
     for k in range(reaction[CHANGE_BEGIN], reaction[CHANGE_END]):
         if change_amount[k] > 0.0 and discrete[change_species[k]] == 1:
             waiting = add_batch(
-                batches, waiting, change_species[k], number, change_amount[k], begin, 1.0, tilt
+                batches, waiting, change_species[k], number, change_amount[k], begin, end, tilt
             )
     return waiting
 

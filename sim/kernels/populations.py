@@ -72,7 +72,7 @@ def allocate_laws(structure):
         np.ones(n + 1),
         np.zeros(n),
         np.zeros(n),
-        np.zeros((BATCHES, 6)),
+        np.zeros((BATCHES + structure.change_species.shape[0], 6)),
         np.zeros(1),
         np.zeros((2, n + 2), np.int64),
         np.zeros(n),

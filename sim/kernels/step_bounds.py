@@ -1,8 +1,7 @@
 """How long a step of the hybrid kernel may be, for the sake of chance; the error of the ODE is controlled elsewhere.
 
-Each function returns a shorter step or says what the one taken has done wrong. What is bounded: moving cells at the ends of a step
-in place of within it, what newcomers of the step do in it, what one standard deviation of a population does to rates, to
-concentrations and to itself, a population that crosses a trigger's threshold and back unseen, hazards that bend, and populations
+Each function returns a shorter step or says what the one taken has done wrong. What is bounded: births and moves of the same cells,
+what one standard deviation of a population, those who come to an empty one included, does to rates, to concentrations and to itself, a population that crosses a trigger's threshold and back unseen, hazards that bend, and populations
 that leave where their rates are meant.
 """
 
@@ -33,8 +32,12 @@ FINE = 1e-3
 """A trigger need not be timed more finely than such a share of a large population."""
 UNFELT = 1e-3
 """Expected newcomers of a step to an empty population below which nothing else feels whether they come."""
-UNTOLD = 1.0
-"""Largest product of births and moves of a cell in a step, in units of the tolerance: so far they may be drawn as if apart."""
+COUPLED = 0.1
+"""Largest product of births and moves of a cell, in units of the tolerance, in the time for which its line is drawn as a whole."""
+PARTS = 6.0
+"""In a step there may be so many of these times."""
+FREE_GROWTH = 0.5
+"""E-folds of a population in a step from which on its spread is looked at again after the step has been shortened."""
 
 
 @jit
@@ -64,18 +67,25 @@ def bounded_step(t, h, x, structure, slopes, factorise, solve, absolute, toleran
     for s in range(n):
         if laws.discrete[s] == 1 and x[s] > 0.0:
             both = laws.leaving[s, 0] * laws.birth[s, 0]
-            if both * h * h > UNTOLD * tolerance:
-                h = math.sqrt(UNTOLD * tolerance / both)
-    felt, course = False, 0.0
-    for s in range(n):
-        work.probe[s] = x[s]
-        if laws.discrete[s] == 1 and x[s] == 0.0 and h * laws.inflow[s] > UNFELT:
-            course = tolerance  # whether somebody comes is chance too: it bounds no step, but is to be felt
-        if laws.discrete[s] == 1 and x[s] > 0.0 and structure.species[s, ROLE] == BRANCHING:
-            events_of_a_cell = laws.birth[s, 0] + laws.death[s, 0] + laws.leaving[s, 0]
-            work.probe[s] += math.sqrt((events_of_a_cell * x[s] + laws.inflow[s]) * h)
-            felt = True
-    if felt:
+            if both * h * h > PARTS * PARTS * COUPLED * tolerance:
+                h = PARTS * math.sqrt(COUPLED * tolerance / both)
+    course = 0.0
+    while True:
+        felt, grown = False, 0.0
+        for s in range(n):
+            work.probe[s] = x[s]
+            if laws.discrete[s] == 0 or structure.species[s, ROLE] != BRANCHING:
+                continue
+            if x[s] > 0.0 or h * laws.inflow[s] > UNFELT:
+                events_of_a_cell = laws.birth[s, 0] + laws.death[s, 0] + laws.leaving[s, 0]
+                growth = max(laws.birth[s, 0] - laws.death[s, 0] - laws.leaving[s, 0], 0.0) * h
+                spread = math.sqrt((events_of_a_cell * x[s] + laws.inflow[s]) * h)
+                work.probe[s] += spread * math.exp(min(growth, 30.0))
+                felt, grown = True, max(grown, growth)
+            if x[s] == 0.0 and h * laws.inflow[s] > UNFELT:
+                course = tolerance  # whether somebody comes is chance too, and is to be felt
+        if not felt:
+            return h, course
         drift(t, work.probe, work.p, work.a, work.d, laws.end, work.mask, structure, slopes, work.slope)
         change = change_of_course(h, False, x, absolute, structure, work, laws)
         if change > tolerance:
@@ -91,11 +101,13 @@ def bounded_step(t, h, x, structure, slopes, factorise, solve, absolute, toleran
             change_of_numbers(h, structure.maskable, x, structure, work, laws),
             change,
         )
-        course = max(course, change)
         # The spread grows as the root of the step, so what it does grows as its power 3/2; what fades, as the step itself.
         shorter = (tolerance / worst) ** (2.0 / 3.0) if worst > tolerance else 1.0
-        h *= min(shorter, tolerance / max(one, other, tolerance))
-    return h, course
+        shorter = min(shorter, tolerance / max(one, other, tolerance))
+        if grown <= FREE_GROWTH or shorter == 1.0:
+            return h * shorter, max(course, change)
+        # Where cells multiply within the step the spread grows much faster than that: once more, after a smaller cut.
+        h *= max(shorter, 0.5)
 
 
 @jit

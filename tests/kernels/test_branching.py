@@ -295,29 +295,6 @@ def quantile(u, tilt):
     return u if tilt == 0 else math.log1p(u * math.expm1(tilt)) / tilt
 
 
-@pytest.mark.parametrize(("birth", "death"), [(0.4, 0.9), (0.9, 0.4), (0.7, 0.7), (0.0, 2.0), (1.0, 1e4)])
-def test_deaths_of_a_step_are_those_that_the_mean_needs(birth, death):
-    """One cell becomes exp(-rho) = 1 + births - deaths, and births are birth/death of the deaths."""
-    found = branching.mean_events(birth, birth, birth, death, death, death, 1.5)
-    rho = 1.5 * (death - birth)
-    assert found == pytest.approx(1.5 * death * (-math.expm1(-rho) / rho if rho else 1.0), rel=1e-12)
-
-
-def test_deaths_follow_rates_that_change():
-    rates = (*(linear_birth(t) for t in (0, 0.5, 1.0)), *(linear_death(t) for t in (0, 0.5, 1.0)))
-    net = lambda t: integrate.quad(lambda v: linear_death(v) - linear_birth(v), 0, t)[0]  # noqa: E731
-    exact = integrate.quad(lambda t: linear_death(t) * math.exp(-net(t)), 0, 1)[0]
-    assert branching.mean_events(*rates, 1.0) == pytest.approx(exact, rel=2e-3)
-
-
-def linear_birth(t):
-    return 0.9 - 0.3 * t
-
-
-def linear_death(t):
-    return 0.2 + 0.8 * t
-
-
 @pytest.mark.parametrize(("size", "bound"), [(0.2, 3e-5), (0.5, 3e-4), (1.0, 3e-4), (1.5, 3e-4)])
 def test_groups_at_the_nodes_miss_the_law_of_a_line_by_what_is_stated(size, bound):
     """The least number of nodes for this many events; one node fewer misses by more than is stated."""
