@@ -137,21 +137,9 @@ def bring(s, u, v, x0, x1, x2, ratio, tilt, waiting, structure, laws, stream):
 
 
 @jit
-def until(u, dt, coupling, birth, death, leaving, brings):
-    """Return the fraction of the step up to which cells that are there at u are followed at once, from a population's rates at its nodes.
-
-    So short a time that divisions and moves of a line hardly meet, and that the net rate changes little if cells bring others.
-    """
-    moves = max(leaving[0], leaving[1], leaving[2])
-    if not (moves > 0.0 or brings):
-        return 1.0
-    rest = dt * (1.0 - u)
-    parts = rest * math.sqrt(max(birth[0], birth[1], birth[2]) * moves / coupling)
-    first = at(birth[0], birth[1], birth[2], u) - at(death[0], death[1], death[2], u)
-    first -= at(leaving[0], leaving[1], leaving[2], u)
-    change = birth[2] - death[2] - leaving[2] - first
-    parts = math.ceil(max(parts, math.sqrt(0.125 * rest * abs(change) / BOW)))
-    return u + (1.0 - u) / parts if parts > 1.0 else 1.0
+def parts_of(rest, coupling, birth, moves, bend):
+    """Return in how many parts cells are followed for ``rest``: lines that divide and move, and net rates that change, ask for short ones."""
+    return math.ceil(max(rest * math.sqrt(birth * moves / coupling), math.sqrt(0.125 * rest * bend / BOW)))
 
 
 @jit_merged
@@ -191,7 +179,14 @@ def draw(dt, coupling, structure, laws, stream):
                 x0, x1, ratio = scale * cells, 4.0 * scale * x1, x2 / cells
                 waiting = bring(s, u, 1.0, x0, x1, scale * x2, ratio, 0.0, waiting, structure, laws, stream)
             continue
-        v = until(u, dt, coupling, birth[s], death[s], leaving[s], last > first)
+        v, rest = 1.0, dt * (1.0 - u)
+        most_moves = max(leaving[s, 0], leaving[s, 1], leaving[s, 2])
+        if most_moves > 0.0 or last > first:
+            most_births = max(birth[s, 0], birth[s, 1], birth[s, 2])
+            net = birth[s, 2] - death[s, 2] - leaving[s, 2]
+            bend = (1.0 - u) * abs(net - birth[s, 0] + death[s, 0] + leaving[s, 0])
+            if most_births * most_moves * rest * rest > coupling or 0.125 * rest * bend > BOW:
+                v = u + (1.0 - u) / parts_of(rest, coupling, most_births, most_moves, bend)
         rest = dt * (v - u)
         b0, b1, b2 = between(birth[s, 0], birth[s, 1], birth[s, 2], u, v)
         m0, m1, m2 = between(leaving[s, 0], leaving[s, 1], leaving[s, 2], u, v)
