@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 
 __all__ = ["execute", "replay", "run", "save_days"]
 
-#: The hybrid kernel of a trial. A tenth of the tolerance, and ten times the threshold, move what a trial reports by less than another
+#: The hybrid kernel of a trial. A tenth of the tolerance, and thirty times the threshold, move what a trial reports by less than another
 #: draw of the same patients' luck does (docs/tolerance.py, docs/model-behaviour.md).
-HYBRID = Hybrid(tolerance=0.2, threshold=1000.0)
+HYBRID = Hybrid(tolerance=0.2, threshold=300.0)
 #: Patients simulated at a time.
 CHUNK = 512
 
