@@ -16,7 +16,7 @@ end of a step: a pulse between them is not.
 
 import math
 
-from sim.kernels._jit import inline_jit, jit, jit_merged
+from sim.kernels._jit import inline_jit, jit_merged
 from sim.kernels.branching import (
     EXPONENT_LIMIT,
     grown,
@@ -54,6 +54,13 @@ def between(start, middle, end, u, v):
 
 
 @inline_jit
+def hazard(r, u, v, structure, laws):
+    """Return the hazard of reaction r as `between` does."""
+    q = structure.reaction[r, HAZARD]
+    return between(laws.start[q], laws.middle[q], laws.end[q], u, v)
+
+
+@inline_jit
 def weights(rho, decay, bow):
     """Return the weights of a rate's values at start, middle and end in its integral with the mean number of cells, as a share of the time.
 
@@ -88,14 +95,12 @@ def move(s, movers, u, v, w0, w1, w2, left, tilt, waiting, structure, laws, stre
     A rate weighs by its values at u, halfway and at v; ``left`` is what all conversions weigh, ``tilt`` as in newcomers.py. Return how many
     batches wait.
     """
-    reaction = structure.reaction
     first, last = span(CONVERTING, s, laws)
     for place in range(first, last):
         r = laws.lists[CONVERTING, place]
         moving = movers
         if place < last - 1:
-            q = reaction[r, HAZARD]
-            h0, h1, h2 = between(laws.start[q], laws.middle[q], laws.end[q], u, v)
+            h0, h1, h2 = hazard(r, u, v, structure, laws)
             share = min(max(w0 * h0 + w1 * h1 + w2 * h2, 0.0), left)
             moving = 0.0
             if share > 0.0:
@@ -103,10 +108,7 @@ def move(s, movers, u, v, w0, w1, w2, left, tilt, waiting, structure, laws, stre
             left -= share
         if moving > 0.0:
             movers -= moving
-            waiting = add_newcomers(
-                reaction[r], structure.change_species, structure.change_amount, laws.discrete, laws.batches, waiting,
-                moving, u, v, tilt,
-            )  # fmt: skip
+            waiting = add_newcomers(r, moving, u, v, tilt, waiting, structure, laws)
     return waiting
 
 
@@ -117,29 +119,47 @@ def bring(s, u, v, x0, x1, x2, ratio, tilt, waiting, structure, laws, stream):
     The cells' numbers, times the weights of an integral over that time, are x0, x1, x2 at u, halfway and at v, where there are ``ratio`` as
     many; ``tilt`` is for those of whom none is left. Return how many batches wait.
     """
-    reaction = structure.reaction
     first, last = span(ARRIVING, s, laws)
     for place in range(first, last):
         r = laws.lists[ARRIVING, place]
-        q = reaction[r, HAZARD]
-        h0, h1, h2 = between(laws.start[q], laws.middle[q], laws.end[q], u, v)
+        h0, h1, h2 = hazard(r, u, v, structure, laws)
         mean = h0 * x0 + h1 * x1 + h2 * x2
-        if not mean > 0.0:
-            continue
-        number = rare_poisson(stream, laws.clock, mean)
+        number = rare_poisson(stream, laws.clock, mean) if mean > 0.0 else 0.0
         if number > 0.0:
             course = math.log(ratio * h2 / h0) if ratio > 0.0 and h0 > 0.0 and h2 > 0.0 else tilt
-            waiting = add_newcomers(
-                reaction[r], structure.change_species, structure.change_amount, laws.discrete, laws.batches, waiting,
-                number, u, v, course,
-            )  # fmt: skip
+            waiting = add_newcomers(r, number, u, v, course, waiting, structure, laws)
     return waiting
 
 
-@jit
-def parts_of(rest, coupling, birth, moves, bend):
-    """Return in how many parts cells are followed for ``rest``: lines that divide and move, and net rates that change, ask for short ones."""
-    return math.ceil(max(rest * math.sqrt(birth * moves / coupling), math.sqrt(0.125 * rest * bend / BOW)))
+@inline_jit
+def until(s, u, dt, coupling, brings, laws):
+    """Return the fraction of the step up to which cells of population s that are there at u are followed at once.
+
+    So short a time that a line hardly divides and moves in it, and that the net rate changes little where cells leave or bring others.
+    """
+    birth, death, leaving = laws.birth, laws.death, laws.leaving
+    moves = max(leaving[s, 0], leaving[s, 1], leaving[s, 2])
+    parts = 1.0
+    if moves > 0.0 or brings:
+        rest = dt * (1.0 - u)
+        births = max(birth[s, 0], birth[s, 1], birth[s, 2])
+        net_start = birth[s, 0] - death[s, 0] - leaving[s, 0]
+        net_end = birth[s, 2] - death[s, 2] - leaving[s, 2]
+        bow = 0.125 * rest * (1.0 - u) * abs(net_end - net_start)
+        if births * moves * rest * rest > coupling or bow > BOW:
+            parts = math.ceil(max(rest * math.sqrt(births * moves / coupling), math.sqrt(bow / BOW)))
+    return u + (1.0 - u) / parts if parts > 1.0 else 1.0
+
+
+@inline_jit
+def further_losses(cells, present, early, decay, losses):
+    """Return how many cells lines lose beyond the one of each that is extinct, given how many are present in the end.
+
+    A line that has grown has lost more on its way; ``losses`` is the mean for each cell at the start, ``early`` the weight of those at the start
+    in the mean presence.
+    """
+    seen = cells * early + present * (1.0 - early)
+    return max(losses, 0.0) * seen / (early + decay * (1.0 - early))
 
 
 @jit_merged
@@ -156,10 +176,9 @@ def draw(dt, coupling, structure, laws, stream):
     while True:
         if waiting > 0:
             s = int(laws.batches[waiting - 1, POPULATION])
-            events = dt * (
-                max(birth[s, 0] + death[s, 0] + leaving[s, 0], birth[s, 1] + death[s, 1] + leaving[s, 1],
-                    birth[s, 2] + death[s, 2] + leaving[s, 2])
-            )  # fmt: skip
+            events = 0.0
+            for node in range(3):
+                events = max(events, dt * (birth[s, node] + death[s, node] + leaving[s, node]))
             waiting, cells, u = next_group(laws.batches, waiting, events, stream)
             groups += 1
         else:
@@ -179,14 +198,7 @@ def draw(dt, coupling, structure, laws, stream):
                 x0, x1, ratio = scale * cells, 4.0 * scale * x1, x2 / cells
                 waiting = bring(s, u, 1.0, x0, x1, scale * x2, ratio, 0.0, waiting, structure, laws, stream)
             continue
-        v, rest = 1.0, dt * (1.0 - u)
-        most_moves = max(leaving[s, 0], leaving[s, 1], leaving[s, 2])
-        if most_moves > 0.0 or last > first:
-            most_births = max(birth[s, 0], birth[s, 1], birth[s, 2])
-            net = birth[s, 2] - death[s, 2] - leaving[s, 2]
-            bend = (1.0 - u) * abs(net - birth[s, 0] + death[s, 0] + leaving[s, 0])
-            if most_births * most_moves * rest * rest > coupling or 0.125 * rest * bend > BOW:
-                v = u + (1.0 - u) / parts_of(rest, coupling, most_births, most_moves, bend)
+        v = until(s, u, dt, coupling, last > first, laws)
         rest = dt * (v - u)
         b0, b1, b2 = between(birth[s, 0], birth[s, 1], birth[s, 2], u, v)
         m0, m1, m2 = between(leaving[s, 0], leaving[s, 1], leaving[s, 2], u, v)
@@ -214,12 +226,9 @@ def draw(dt, coupling, structure, laws, stream):
             share = left / lost if lost > 0.0 else 0.0
             movers = rare_binomial(stream, laws.clock, cells - lines, share)
             if b0 + b1 + b2 > 0.0:
-                further = max(rest * lost - death_odds / (1.0 + death_odds), 0.0)
-                # A line that has grown has lost more on its way.
-                early = a0 + a1 + a2
-                seen = cells * early + present * (1.0 - early)
-                expected = early + decay * (1.0 - early)
-                movers += rare_poisson(stream, laws.clock, further * seen / expected * share)
+                beyond = rest * lost - death_odds / (1.0 + death_odds)
+                further = further_losses(cells, present, a0 + a1 + a2, decay, beyond)
+                movers += rare_poisson(stream, laws.clock, further * share)
             if movers > 0.0:
                 tilt = (math.log(m2 / m0) if m0 > 0.0 and m2 > 0.0 else 0.0) - rho
                 waiting = move(s, movers, u, v, w0, w1, w2, left, tilt, waiting, structure, laws, stream)

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from sim.kernels._jit import inline_jit, jit
+from sim.kernels._jit import inline_jit, jit, jit_merged
 from sim.kernels.random import uniform
 from sim.kernels.samplers import binomial_pair
 from sim.kernels.structure import CHANGE_BEGIN, CHANGE_END
@@ -60,16 +60,13 @@ def add_batch(batches, waiting, population, number, size, begin, end, tilt):
     return waiting + 1
 
 
-@jit
-def add_newcomers(
-    reaction, change_species, change_amount, discrete, batches, waiting, number, begin, end, tilt
-):
-    """Let batches of newcomers wait that a reaction (a row of its table) brings between two fractions of the step."""
-    for k in range(reaction[CHANGE_BEGIN], reaction[CHANGE_END]):
-        if change_amount[k] > 0.0 and discrete[change_species[k]] == 1:
-            waiting = add_batch(
-                batches, waiting, change_species[k], number, change_amount[k], begin, end, tilt
-            )
+@jit_merged
+def add_newcomers(r, number, begin, end, tilt, waiting, structure, laws):
+    """Let batches of newcomers wait that reaction r brings between two fractions of the step; return how many do then, or `FULL`."""
+    for k in range(structure.reaction[r, CHANGE_BEGIN], structure.reaction[r, CHANGE_END]):
+        s, amount = structure.change_species[k], structure.change_amount[k]
+        if amount > 0.0 and laws.discrete[s] == 1:
+            waiting = add_batch(laws.batches, waiting, s, number, amount, begin, end, tilt)
     return waiting
 
 

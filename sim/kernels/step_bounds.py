@@ -1,8 +1,8 @@
 """How long a step of the hybrid kernel may be, for the sake of chance; the error of the ODE is controlled elsewhere.
 
-Each function returns a shorter step or says what the one taken has done wrong. What is bounded: births and moves of the same cells,
-what one standard deviation of a population, those who come to an empty one included, does to rates, to concentrations and to itself, a population that crosses a trigger's threshold and back unseen, hazards that bend, and populations
-that leave where their rates are meant.
+Each function returns a shorter step or says what the one taken has done wrong. What is bounded: births and moves of the same cells, what one
+standard deviation of a population, those who come to an empty one included, does to rates, to concentrations and to itself, a
+population that crosses a trigger's threshold and back unseen, hazards that bend, and populations that leave where their rates are meant.
 """
 
 import math
@@ -58,7 +58,7 @@ def write_inflow(x, structure, laws):
 
 @jit
 def bounded_step(t, h, x, structure, slopes, factorise, solve, absolute, tolerance, work, laws):
-    """Shorten h so that splitting and the feedback of chance stay small (present hazards in laws.start, Jacobian in work).
+    """Shorten h so that what is drawn apart and the feedback of chance stay small (present hazards in laws.start, Jacobian in work).
 
     Return also by how much of themselves the continuous species feel chance in such a step.
     """
