@@ -29,6 +29,7 @@ import numba
 import numpy as np
 import platformdirs
 from numba.core import caching
+from numba.core.runtime import rtsys
 
 CHECKSUM_BYTES = hashlib.sha256().digest_size
 ENVIRONMENT_VARIABLE = "CARTSIM_CACHE"
@@ -272,7 +273,10 @@ class SealedCache(caching.FunctionCache):
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the compiled code for a signature, or None where there is none that can be used."""
         try:
-            return super().load_overload(sig, target_context)
+            # Numba would first import all that compiling takes (0.3 s and more); compiled code needs its runtime alone, and one
+            # that is to be compiled after all has the rest imported by the compiler.
+            rtsys.initialize(target_context)
+            return self._load_overload(sig, target_context)
         except Exception:  # noqa: BLE001 - whatever a file of another build holds, the answer is to compile again
             self._purge()
             return None
@@ -291,6 +295,9 @@ class SealedCache(caching.FunctionCache):
                 path.unlink()
 
 
+_attached_files: set[str] = set()
+
+
 def attach(dispatcher: Any, function: Callable[..., Any]) -> None:
     """Give a numba dispatcher the sealed cache in our folder; without a folder it compiles in memory.
 
@@ -302,8 +309,14 @@ def attach(dispatcher: Any, function: Callable[..., Any]) -> None:
         The Python function that it compiles; its file must exist.
     """
     path = folder()
-    if path is None or not Path(function.__code__.co_filename).exists() or sources_changed():
+    file = function.__code__.co_filename
+    if path is None or not Path(file).exists():
         return
+    # A module is loaded as a whole, after those that it calls: one look at the sources is enough for all of its functions.
+    if file not in _attached_files:
+        if sources_changed():
+            return
+        _attached_files.add(file)
     try:
         sealed = SealedCache(function)
     except (OSError, RuntimeError):

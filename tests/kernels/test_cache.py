@@ -1,7 +1,8 @@
 """The folder of compiled code: never an old answer, never a crash, never somebody else's code.
 
 Most tests run a copy of the package in a process of its own, whose folder lies in the test's, and count what it compiles by
-numba's events. The functions are tiny; the process at the end of `SCRIPT` tells what it found.
+numba's events. The functions are tiny; the process at the end of `SCRIPT` tells what it found. The file is long because the ways in which
+a folder can be spoilt are many; each has a test of a few lines.
 """
 
 from __future__ import annotations
@@ -260,6 +261,14 @@ def test_a_second_process_compiles_nothing_and_numbas_setting_is_left_alone(
     assert not Path(elsewhere).exists()
     files_after = {path: path.stat().st_mtime_ns for path in filled.rglob("*") if path.is_file()}
     assert files_after == {path: before[path] for path in files_after}
+
+
+def test_code_that_is_compiled_already_loads_without_the_modules_of_the_compiler(tmp_path: Path) -> None:
+    """They take a third of a second to import, as long as numba itself."""
+    copy_package(tmp_path)
+    body = CALL + "\nanswer = [*answer, 'numba.np.arraymath' in sys.modules]\n"
+    assert run(body, tmp_path).answer == [4.0, 104.0, True]
+    assert run(body, tmp_path).answer == [4.0, 104.0, False]
 
 
 def test_all_kernels_load_in_a_second_process_without_compiling() -> None:
