@@ -72,12 +72,12 @@ def command(
 def _simulate(
     name: str, assignments: list[str], patients: int | None, seed: int, threads: int | None
 ) -> Result:
-    from sim.cli_progress import warming_up
+    from sim.cli_progress import supervised
 
     scenario = read_scenario(name, assignments)
     size = min(scenario.patients.size, _PATIENTS) if patients is None else patients
     scenario = scenario.with_({"patients.size": size})
-    with warming_up(scenario, figures=False) as progress:
+    with supervised(scenario, figures=False) as progress:
         from sim.trial.run import execute
 
         return execute(scenario, seed=seed, kernel=scenario.engine.kernel, threads=threads, progress=progress)

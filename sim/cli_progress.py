@@ -1,16 +1,14 @@
-"""Progress on stderr: a bar on a terminal, a plain line now and then elsewhere; and what can be loaded meanwhile."""
+"""Progress on stderr: a bar on a terminal, a plain line now and then elsewhere; and a word when the compiler begins."""
 
 from __future__ import annotations
 
 import logging
 import os
 import sys
-import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from sim.cli_output import say
@@ -19,7 +17,7 @@ from sim.errors import NumericalWarning
 if TYPE_CHECKING:
     from sim.trial.scenario import Scenario
 
-__all__ = ["reporting", "warming_up"]
+__all__ = ["reporting", "supervised"]
 
 Report = Callable[[int, int], None]
 
@@ -28,8 +26,8 @@ _EVERY = 10.0
 
 
 @contextmanager
-def warming_up(scenario: Scenario, *, figures: bool) -> Iterator[Report]:
-    """Yield report(done, total) while the figures' library loads beside the kernels.
+def supervised(scenario: Scenario, *, figures: bool) -> Iterator[Report]:
+    """Yield report(done, total) for a command's work: the compiler is announced, and what the command says itself is not said twice.
 
     Parameters
     ----------
@@ -41,7 +39,6 @@ def warming_up(scenario: Scenario, *, figures: bool) -> Iterator[Report]:
     if figures:
         # No display is needed, and none is looked for.
         os.environ.setdefault("MPLBACKEND", "Agg")
-        threading.Thread(target=_load, args=(("matplotlib.pyplot", "pyarrow.parquet"),), daemon=True).start()
         # Where it keeps its fonts is no matter of the user's, who has no home folder to write to.
         logging.getLogger("matplotlib").setLevel(logging.ERROR)
     with warnings.catch_warnings(), reporting(scenario.name) as report, _telling_of_the_compiler():
@@ -115,8 +112,3 @@ def _telling_of_the_compiler() -> Iterator[None]:
         yield
     finally:
         event.unregister("numba:compile", listener)
-
-
-def _load(modules: tuple[str, ...]) -> None:
-    for name in modules:
-        import_module(name)

@@ -51,7 +51,7 @@ def command(
       cartsim run dual-upfront --patients 200 --seed 1
       cartsim run my-trial.yaml -o results --set patients.size=500
     """  # noqa: D301 - click ends a paragraph of its own lines with \b
-    from sim.cli_progress import warming_up
+    from sim.cli_progress import supervised
     from sim.trial.provenance import run_hash
     from sim.trial.run_directory import RunDirectory, default_path
     from sim.trial.scenario_io import find
@@ -75,7 +75,7 @@ def command(
         )
         _tell(kept, as_json)
         return
-    with warming_up(scenario, figures=not no_figures) as progress:
+    with supervised(scenario, figures=not no_figures) as progress:
         from sim.trial.run import execute
 
         result = execute(

@@ -322,11 +322,11 @@ def test_claimed_folder_is_free_again_after_a_run(call):
 def test_a_compilation_is_told_once_and_only_when_it_happens(capsys, monkeypatch, cold, words):
     from numba import njit
 
-    from sim.cli_progress import warming_up
+    from sim.cli_progress import supervised
     from sim.trial.scenario_io import load
 
     monkeypatch.setattr("sim.kernels.cache.is_cold", lambda: cold)
-    with warming_up(load("untreated"), figures=False):
+    with supervised(load("untreated"), figures=False):
         assert capsys.readouterr().err == ""
         for source in ("lambda x: x + 1.5", "lambda x: x + 2.5"):
             njit(eval(source))(1.0)

@@ -158,7 +158,7 @@ def execute(
     provenance = collect(scenario, seed, kernel, command)
     if out is None:
         return _compute(scenario, seed, kernel, threads, progress, provenance)
-    from sim.trial.run_files import prepare_figures, renew_run, reopen_run, write_run, write_timing
+    from sim.trial.run_files import prepare_files, renew_run, reopen_run, write_run, write_timing
 
     directory = RunDirectory(out, str(provenance["hash"]))
     if directory.state() == "complete":
@@ -170,8 +170,8 @@ def execute(
         _rehearse(scenario, seed, kernel)
         directory.begin(provenance)
         begun = clock.perf_counter()
-        # Kernels leave the interpreter free: what the figures need is loaded meanwhile.
-        meanwhile = [Thread(target=prepare_figures, daemon=True)] if figures else []
+        # Kernels leave the interpreter free: what the files need is loaded meanwhile.
+        meanwhile = [Thread(target=prepare_files, kwargs={"figures": figures}, daemon=True)]
         result = _compute(scenario, seed, kernel, threads, progress, provenance, meanwhile)
         result = replace(result, path=out)
         computed = clock.perf_counter()
