@@ -306,7 +306,7 @@ def tandem_alone(
     horizon: float = 365.0,
     switch: float = 0.0,
     weak: float | None = None,
-    **changes: float,
+    **changes: float | str,
 ) -> Table:
     """Tandem product alone; `weak` is the strength of its CD22 arm when the CD19 arm has its full strength."""
     strength = {} if weak is None else {"arm_strength": {"cd19": 1.0, "cd22": weak}}

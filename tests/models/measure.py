@@ -202,6 +202,16 @@ def dual(size: int) -> Iterator[Line]:
         "6", "tandem with a programme of 5 e-folds: complete remission", share_of(responds(short)),
         "usual programme", share_of(responds(usual)),
     )  # fmt: skip
+    either = tandem_alone(size, 730.0, recognition="or")
+    additive = tandem_alone(size, 730.0)
+    yield (
+        "6", "tandem, recognition by either arm: complete remission", share_of(responds(either)),
+        "additive occupancy", share_of(responds(additive)),
+    )  # fmt: skip
+    yield (
+        "6", "tandem, recognition by either arm: relapse in two years, of all patients", share_of(relapses(either)),
+        "additive occupancy", share_of(relapses(additive)),
+    )  # fmt: skip
     some = tandem_alone(size, switch=1e-9)
     yield (
         "6", "tandem, lineage switch 1e-9 per division: switched relapse among responders in a year",
