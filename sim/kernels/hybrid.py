@@ -88,6 +88,7 @@ from sim.kernels.step_bounds import (
     negative_discrete,
     overshoots,
     watchful_step,
+    within_error,
 )
 from sim.kernels.structure import BRANCHING, FACTOR, FUNCTION_TYPES, HAZARD, ROLE, STRUCTURE_TYPE
 
@@ -195,7 +196,7 @@ def solve_step(
                 laws.x_end[s] = work.x_new[s]
             if stochastic:
                 hazards_along(t, used, 1.0, structure, hazards, work, laws)
-                if bend(used, structure, laws, work.x, work.x_new) > 2.0 * tolerance:
+                if bend(used, structure, laws, work.x, work.x_new) > tolerance:
                     accepted = False
                     factor = 0.5
             if accepted:
@@ -250,7 +251,10 @@ def simulate_row(
         moving, stochastic, counted = survey(x, depends_on_time, structure, work, laws)
         if counted == math.inf:
             return NON_FINITE
-        if negative_counted(structure, work) or negative_discrete(x, structure, work, laws):
+        if negative_counted(structure, work) or (
+            negative_discrete(x, structure, work, laws)
+            and not within_error(t, x, relative, absolute, structure, hazards, work, laws)
+        ):
             return NEGATIVE_PROPENSITY
         for q in range(structure.n_hazards):
             laws.start[q] = work.values[q]
@@ -294,7 +298,7 @@ def simulate_row(
                 t, wanted, x, structure, slopes, factorise, solve, absolute, tolerance, work, laws
             )
             if triggers:
-                bound = watchful_step(t, bound, x, structure, conditions, work, laws)
+                bound = watchful_step(t, bound, x, tolerance, structure, conditions, work, laws)
         else:
             bound, course = max_step, 0.0
         outcome, used, error, rejected = solve_step(

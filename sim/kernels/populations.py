@@ -45,7 +45,7 @@ class Laws(NamedTuple):
     leaving: FloatArray
     before: FloatArray
     after: FloatArray
-    inflow: FloatArray
+    newcomers: FloatArray  # a time, while a step is chosen; at once, when it is drawn
     batches: FloatArray
     clock: FloatArray
     spans: IntegerArray

@@ -38,14 +38,19 @@ PARTS = 6.0
 """In a step there may be so many of these times."""
 FREE_GROWTH = 0.5
 """E-folds of a population in a step from which on its spread is looked at again after the step has been shortened."""
+E_FOLDS = 2.0
+"""Largest growth of a discrete population in a step. The error of the ODE leaves these out, and its method has a pole at four e-folds, beyond
+which the mean of newcomers, which others feel, is of any size and sign."""
+ALONE = 0.1
+"""Events of a cell that is present, in units of the tolerance, in a step in which a trigger could become true."""
 
 
 @jit
 def write_inflow(x, structure, laws):
-    """Write the newcomers per time of each discrete population into laws.inflow."""
+    """Write the newcomers per time of each discrete population into laws.newcomers."""
     reaction = structure.reaction
     for s in range(structure.n_species):
-        laws.inflow[s] = 0.0
+        laws.newcomers[s] = 0.0
     for row in (ARRIVING, CONVERTING):
         for r in listed(row, laws):
             rate = laws.start[reaction[r, HAZARD]] * x[reaction[r, FACTOR]]
@@ -53,7 +58,7 @@ def write_inflow(x, structure, laws):
                 for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
                     j = structure.change_species[k]
                     if structure.change_amount[k] > 0.0 and laws.discrete[j] == 1:
-                        laws.inflow[j] += structure.change_amount[k] * rate
+                        laws.newcomers[j] += structure.change_amount[k] * rate
 
 
 @jit
@@ -65,10 +70,13 @@ def bounded_step(t, h, x, structure, slopes, factorise, solve, absolute, toleran
     n = structure.n_species
     write_inflow(x, structure, laws)
     for s in range(n):
-        if laws.discrete[s] == 1 and x[s] > 0.0:
+        if laws.discrete[s] == 1:
             both = laws.leaving[s, 0] * laws.birth[s, 0]
-            if both * h * h > PARTS * PARTS * COUPLED * tolerance:
+            if x[s] > 0.0 and both * h * h > PARTS * PARTS * COUPLED * tolerance:
                 h = PARTS * math.sqrt(COUPLED * tolerance / both)
+            growth = laws.birth[s, 0] - laws.death[s, 0] - laws.leaving[s, 0]
+            if growth * h > E_FOLDS:
+                h = E_FOLDS / growth
     course = 0.0
     while True:
         felt, grown = False, 0.0
@@ -76,13 +84,15 @@ def bounded_step(t, h, x, structure, slopes, factorise, solve, absolute, toleran
             work.probe[s] = x[s]
             if laws.discrete[s] == 0 or structure.species[s, ROLE] != BRANCHING:
                 continue
-            if x[s] > 0.0 or h * laws.inflow[s] > UNFELT:
+            growth = max(laws.birth[s, 0] - laws.death[s, 0] - laws.leaving[s, 0], 0.0) * h
+            more = math.exp(growth)
+            expected = laws.newcomers[s] * h * more
+            if x[s] > 0.0 or expected > UNFELT:
                 events_of_a_cell = laws.birth[s, 0] + laws.death[s, 0] + laws.leaving[s, 0]
-                growth = max(laws.birth[s, 0] - laws.death[s, 0] - laws.leaving[s, 0], 0.0) * h
-                spread = math.sqrt((events_of_a_cell * x[s] + laws.inflow[s]) * h)
-                work.probe[s] += spread * math.exp(min(growth, 30.0))
+                spread = math.sqrt((events_of_a_cell * x[s] + laws.newcomers[s]) * h)
+                work.probe[s] += spread * more
                 felt, grown = True, max(grown, growth)
-            if x[s] == 0.0 and h * laws.inflow[s] > UNFELT:
+            if x[s] == 0.0 and expected > UNFELT:
                 course = tolerance  # whether somebody comes is chance too, and is to be felt
         if not felt:
             return h, course
@@ -112,8 +122,12 @@ def bounded_step(t, h, x, structure, slopes, factorise, solve, absolute, toleran
 
 @jit
 def expect_changes(x, structure, laws):
-    """Write the events per time of each discrete population into laws.flux, and its mean change per time into laws.trend."""
+    """Write the events per time of each discrete population into laws.flux, and its mean change per time into laws.trend.
+
+    Return the largest number of cells that one event brings.
+    """
     reaction = structure.reaction
+    batch = 1.0
     for s in range(structure.n_species):
         laws.trend[s] = (laws.birth[s, 0] - laws.death[s, 0] - laws.leaving[s, 0]) * x[s]
         laws.flux[s] = (laws.birth[s, 0] + laws.death[s, 0] + laws.leaving[s, 0]) * x[s]
@@ -124,6 +138,8 @@ def expect_changes(x, structure, laws):
             if amount > 0.0:
                 laws.trend[structure.change_species[k]] += amount * rate
                 laws.flux[structure.change_species[k]] += amount * amount * rate
+                batch = max(batch, amount)
+    return batch
 
 
 @jit
@@ -137,10 +153,11 @@ def flips(t, structure, conditions, work):
 
 
 @jit
-def watchful_step(t, h, x, structure, conditions, work, laws):
+def watchful_step(t, h, x, tolerance, structure, conditions, work, laws):
     """Shorten h where chance could take a population across the threshold of a trigger and back unseen.
 
-    Triggers are looked at after each step. So the step becomes so short near a threshold that it holds one event at most.
+    Triggers are looked at after each step, and where somebody has come to an empty population (`chance_triggers`). So the step becomes so short
+    near a threshold that it hardly holds two events.
     """
     waits = False
     for s in range(structure.n_species):
@@ -148,15 +165,22 @@ def watchful_step(t, h, x, structure, conditions, work, laws):
             waits = True
     if not waits:
         return h
-    expect_changes(x, structure, laws)
+    batch = expect_changes(x, structure, laws)
     for s in range(structure.n_species):
         if structure.species[s, IN_TRIGGERS] == 1 and laws.discrete[s] == 1:
             # Lines of cells have long tails; within a quarter of an event a cell none has had the time.
             own = laws.birth[s, 0] + laws.death[s, 0] + laws.leaving[s, 0]
+            if x[s] == 0.0:
+                for other in range(structure.n_species):
+                    work.probe[other] = x[other]
+                work.probe[s] = batch
+                if flips(t, structure, conditions, work):
+                    own = laws.birth[s, 0]  # the first to come is seen even when he is gone again
             if own * h > 0.25:
                 h = 0.25 / own
     for _ in range(60):
         coarse, flipped = False, False
+        alone = ALONE * tolerance
         for pattern in range(4):  # all up, all down, and the two that alternate
             side = pattern < 2
             up = pattern % 2 == 0
@@ -165,7 +189,9 @@ def watchful_step(t, h, x, structure, conditions, work, laws):
                 if structure.species[s, IN_TRIGGERS] == 0 or laws.discrete[s] == 0:
                     continue
                 spread = WIDE * math.sqrt(max(laws.flux[s], 0.0) * h)
-                coarse = coarse or spread >= max(1.0, FINE * x[s])
+                own = laws.birth[s, 0] + laws.death[s, 0] + laws.leaving[s, 0]
+                coarse = coarse or spread >= max(1.0, FINE * x[s]) or (x[s] > 0.0 and own * h > alone)
+                spread = max(spread, batch)
                 drifted = laws.trend[s] * h
                 if up:
                     work.probe[s] = np.floor(x[s] + max(drifted, 0.0) + spread)
@@ -182,15 +208,32 @@ def watchful_step(t, h, x, structure, conditions, work, laws):
 
 @jit_merged
 def chance_triggers(t, structure, conditions, work, laws):
-    """Tell whether a trigger is true in the state drawn for time t (laws.after and laws.x_end) that waits for a discrete count."""
-    waits = False
+    """Tell whether a trigger that waits for a discrete count is true in the state drawn for time t (laws.after and laws.x_end).
+
+    It also is where somebody came to an empty population, however soon he was gone; then laws.after is made the state at his coming.
+    """
+    waits, gone = False, False
     for s in range(structure.n_species):
         work.probe[s] = laws.after[s] if laws.discrete[s] == 1 else laws.x_end[s]
         waits = waits or (structure.species[s, IN_TRIGGERS] == 1 and laws.discrete[s] == 1)
     if not waits:
         return False
     conditions(t, work.probe, work.p, work.a, work.condition)
-    return events.rising(structure, work)
+    if events.rising(structure, work):
+        return True
+    for s in range(structure.n_species):
+        if structure.species[s, IN_TRIGGERS] == 1 and laws.discrete[s] == 1 and laws.before[s] == 0.0:
+            gone = gone or laws.newcomers[s] > laws.after[s]
+            work.probe[s] = max(laws.newcomers[s], laws.after[s])
+    if not gone:
+        return False
+    conditions(t, work.probe, work.p, work.a, work.condition)
+    if not events.rising(structure, work):
+        return False
+    for s in range(structure.n_species):
+        if laws.discrete[s] == 1:
+            laws.after[s] = work.probe[s]
+    return True
 
 
 @jit_merged
@@ -204,6 +247,26 @@ def negative_discrete(x, structure, work, laws):
                 if laws.discrete[structure.change_species[k]] == 1:
                     return True
     return False
+
+
+@jit
+def within_error(t, x, relative, absolute, structure, hazards, work, laws):
+    """Tell whether negative rates of discrete populations are no more than what a continuous species may be off by.
+
+    A rate such as B*(1 - C) turns negative by the error of C where C is 1. Its hazards stand in work.values again afterwards.
+    """
+    excused = False
+    for s in range(structure.n_species):
+        if laws.discrete[s] == 1:
+            continue
+        for side in (-1.0, 1.0):
+            for other in range(structure.n_species):
+                work.probe[other] = x[other]
+            work.probe[s] += side * (absolute[s] + relative * abs(x[s]))
+            hazards(t, work.probe, work.p, work.a, work.d, work.values)
+            excused = excused or not negative_discrete(x, structure, work, laws)
+    hazards(t, x, work.p, work.a, work.d, work.values)
+    return excused
 
 
 @jit_merged
@@ -265,13 +328,15 @@ def bend(dt, structure, laws, x, x_end):
     """Return by how much interpolation by a straight line would miss the integrated hazards of a cell, or the newcomers."""
     worst = 0.0
     for s in range(structure.n_species):
-        if laws.discrete[s] == 1 and x[s] > 0.0 and structure.species[s, ROLE] == BRANCHING:
+        there = max(x[s], laws.x_middle[s], x_end[s])  # newcomers too
+        if laws.discrete[s] == 1 and there > UNFELT and structure.species[s, ROLE] == BRANCHING:
             for table in (laws.birth, laws.death):
                 worst = max(worst, abs(table[s, 1] - 0.5 * (table[s, 0] + table[s, 2])) * dt)
     reaction = structure.reaction
     for r in listed(CONVERTING, laws):
         q = reaction[r, HAZARD]
-        if x[reaction[r, FACTOR]] > 0.0:
+        s = reaction[r, FACTOR]
+        if max(x[s], laws.x_middle[s], x_end[s]) > UNFELT:
             worst = max(worst, abs(laws.middle[q] - 0.5 * (laws.start[q] + laws.end[q])) * dt)
     for r in listed(ARRIVING, laws):
         s, q = reaction[r, FACTOR], reaction[r, HAZARD]

@@ -14,6 +14,18 @@ from sim.network.simulation import ODE, Hybrid, simulate
 from sim.network.trajectories import Trajectories
 
 
+def network(
+    initial: dict[str, float], *reactions: tuple[str, str], concentrations: tuple[str, ...] = ()
+) -> Network:
+    """Return a network of species and (change, rate) pairs."""
+    net = Network("chain")
+    for name, value in initial.items():
+        net.species(name, value, kind="concentration" if name in concentrations else "count")
+    for number, (change, rate) in enumerate(reactions):
+        net.reaction(f"reaction {number}", change, rate)
+    return net
+
+
 def competition(*, large: bool = True) -> Network:
     """A population that falls from millions to nothing under an environment that follows the ODE."""
     net = Network("competition")
