@@ -68,9 +68,10 @@ class Hybrid:
         A count above it follows the ODE, one that falls below half of it is counted; 0 to 2**53.
     tolerance : float
         What a step may leave to interpolation and to the mean, above 0: largest change of a cell's integrated hazards, or of a
-        continuous species in units of itself, that one standard deviation of the discrete populations makes within a step; half of the
-        largest bend of hazards; and ten times the births times the moves of a cell that are drawn apart. Results converge as it is
-        lowered, but for pulses of rates that no step meets: these ask for `max_step`.
+        continuous species in units of itself, that one standard deviation of the discrete populations makes within a step; largest
+        bend of hazards; and ten times the births times the moves of a cell that are drawn apart. Results converge as it is
+        lowered, but for pulses of rates that no step meets: these ask for `max_step`. At 0.2 the variance of a population that grows to
+        a limit of 20 cells is an eighth too large, at 0.02 right within one per cent.
     max_step, max_steps, max_events
         As in `ODE`.
 
