@@ -295,7 +295,8 @@ class SealedCache(caching.FunctionCache):
                 path.unlink()
 
 
-_attached_files: set[str] = set()
+_attached: dict[str, set[str]] = {}
+"""The functions of each file since it was last looked at."""
 
 
 def attach(dispatcher: Any, function: Callable[..., Any]) -> None:
@@ -312,11 +313,14 @@ def attach(dispatcher: Any, function: Callable[..., Any]) -> None:
     file = function.__code__.co_filename
     if path is None or not Path(file).exists():
         return
-    # A module is loaded as a whole, after those that it calls: one look at the sources is enough for all of its functions.
-    if file not in _attached_files:
+    # A module is loaded as a whole, after those that it calls: one look at the sources is enough for all of its functions. One that comes
+    # again has been loaded again.
+    known = _attached.setdefault(file, set())
+    if not known or function.__qualname__ in known:
+        known.clear()
         if sources_changed():
             return
-        _attached_files.add(file)
+    known.add(function.__qualname__)
     try:
         sealed = SealedCache(function)
     except (OSError, RuntimeError):

@@ -173,7 +173,7 @@ def further_losses(cells, present, early, decay, losses):
 
 @jit_merged
 def draw(dt, coupling, structure, laws, stream):
-    """Replace discrete populations (laws.before) by a draw of their law after the step (laws.after), and who came at once into laws.newcomers.
+    """Replace discrete populations (laws.before) by a draw of their law after the step (laws.after).
 
     ``coupling`` is the largest product of births and moves of a cell in the time for which its line is followed as a whole. Return False when
     the step is too long to follow all newcomers.
@@ -181,7 +181,6 @@ def draw(dt, coupling, structure, laws, stream):
     n, birth, death, leaving = structure.n_species, laws.birth, laws.death, laws.leaving
     for s in range(n):
         laws.after[s] = 0.0
-        laws.newcomers[s] = 0.0
     source, waiting, groups = -1, 0, 0
     while True:
         if waiting > 0:

@@ -120,12 +120,12 @@ def survey(x, depends_on_time, structure, work, laws):
             moving = True
     reaction = structure.reaction
     gather(structure, work.values, 0, laws)
-    if not stochastic:
+    if not (stochastic and moving):
         begins = moving or depends_on_time  # newcomers may come although there are none at this moment
         for r in listed(ARRIVING, laws):
             s = reaction[r, FACTOR]
             outside = s == structure.n_species or laws.discrete[s] == 0
-            if outside and (begins or work.values[reaction[r, HAZARD]] * x[s] > 0.0):
+            if (outside and begins) or work.values[reaction[r, HAZARD]] * x[s] > 0.0:
                 stochastic = True
                 moving = True
     for r in structure.maskable:

@@ -66,7 +66,6 @@ def add_newcomers(r, number, begin, end, tilt, waiting, structure, laws):
     for k in range(structure.reaction[r, CHANGE_BEGIN], structure.reaction[r, CHANGE_END]):
         s, amount = structure.change_species[k], structure.change_amount[k]
         if amount > 0.0 and laws.discrete[s] == 1:
-            laws.newcomers[s] = max(laws.newcomers[s], amount)
             waiting = add_batch(laws.batches, waiting, s, number, amount, begin, end, tilt)
     return waiting
 

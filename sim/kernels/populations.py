@@ -45,7 +45,7 @@ class Laws(NamedTuple):
     leaving: FloatArray
     before: FloatArray
     after: FloatArray
-    newcomers: FloatArray  # a time, while a step is chosen; at once, when it is drawn
+    inflow: FloatArray
     batches: FloatArray
     clock: FloatArray
     spans: IntegerArray

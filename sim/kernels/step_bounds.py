@@ -11,7 +11,7 @@ import numpy as np
 
 from sim.kernels import events
 from sim.kernels._jit import jit, jit_merged
-from sim.kernels.course import ROUNDING
+from sim.kernels.course import ROUNDING, all_finite
 from sim.kernels.feedback import change_of_course, change_of_numbers, change_of_rates, relax_probe
 from sim.kernels.populations import ARRIVING, CONVERTING, HYSTERESIS, listed
 from sim.kernels.rosenbrock import drift
@@ -42,15 +42,15 @@ E_FOLDS = 2.0
 """Largest growth of a discrete population in a step. The error of the ODE leaves these out, and its method has a pole at four e-folds, beyond
 which the mean of newcomers, which others feel, is of any size and sign."""
 ALONE = 0.1
-"""Events of a cell that is present, in units of the tolerance, in a step in which a trigger could become true."""
+"""Events of a cell, in units of the tolerance, in a step in which a trigger's condition could change."""
 
 
 @jit
 def write_inflow(x, structure, laws):
-    """Write the newcomers per time of each discrete population into laws.newcomers."""
+    """Write the newcomers per time of each discrete population into laws.inflow."""
     reaction = structure.reaction
     for s in range(structure.n_species):
-        laws.newcomers[s] = 0.0
+        laws.inflow[s] = 0.0
     for row in (ARRIVING, CONVERTING):
         for r in listed(row, laws):
             rate = laws.start[reaction[r, HAZARD]] * x[reaction[r, FACTOR]]
@@ -58,7 +58,7 @@ def write_inflow(x, structure, laws):
                 for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
                     j = structure.change_species[k]
                     if structure.change_amount[k] > 0.0 and laws.discrete[j] == 1:
-                        laws.newcomers[j] += structure.change_amount[k] * rate
+                        laws.inflow[j] += structure.change_amount[k] * rate
 
 
 @jit
@@ -86,10 +86,10 @@ def bounded_step(t, h, x, structure, slopes, factorise, solve, absolute, toleran
                 continue
             growth = max(laws.birth[s, 0] - laws.death[s, 0] - laws.leaving[s, 0], 0.0) * h
             more = math.exp(growth)
-            expected = laws.newcomers[s] * h * more
+            expected = laws.inflow[s] * h * more
             if x[s] > 0.0 or expected > UNFELT:
                 events_of_a_cell = laws.birth[s, 0] + laws.death[s, 0] + laws.leaving[s, 0]
-                spread = math.sqrt((events_of_a_cell * x[s] + laws.newcomers[s]) * h)
+                spread = math.sqrt((events_of_a_cell * x[s] + laws.inflow[s]) * h)
                 work.probe[s] += spread * more
                 felt, grown = True, max(grown, growth)
             if x[s] == 0.0 and expected > UNFELT:
@@ -122,12 +122,8 @@ def bounded_step(t, h, x, structure, slopes, factorise, solve, absolute, toleran
 
 @jit
 def expect_changes(x, structure, laws):
-    """Write the events per time of each discrete population into laws.flux, and its mean change per time into laws.trend.
-
-    Return the largest number of cells that one event brings.
-    """
+    """Write the events per time of each discrete population into laws.flux, and its mean change per time into laws.trend."""
     reaction = structure.reaction
-    batch = 1.0
     for s in range(structure.n_species):
         laws.trend[s] = (laws.birth[s, 0] - laws.death[s, 0] - laws.leaving[s, 0]) * x[s]
         laws.flux[s] = (laws.birth[s, 0] + laws.death[s, 0] + laws.leaving[s, 0]) * x[s]
@@ -138,8 +134,17 @@ def expect_changes(x, structure, laws):
             if amount > 0.0:
                 laws.trend[structure.change_species[k]] += amount * rate
                 laws.flux[structure.change_species[k]] += amount * amount * rate
-                batch = max(batch, amount)
-    return batch
+
+
+@jit
+def largest_arrival(s, structure):
+    """Return the most cells that one event brings to population s, at least one."""
+    most = 1.0
+    for r in structure.arrivals:
+        for k in range(structure.reaction[r, CHANGE_BEGIN], structure.reaction[r, CHANGE_END]):
+            if structure.change_species[k] == s:
+                most = max(most, structure.change_amount[k])
+    return most
 
 
 @jit
@@ -156,8 +161,8 @@ def flips(t, structure, conditions, work):
 def watchful_step(t, h, x, tolerance, structure, conditions, work, laws):
     """Shorten h where chance could take a population across the threshold of a trigger and back unseen.
 
-    Triggers are looked at after each step, and where somebody has come to an empty population (`chance_triggers`). So the step becomes so short
-    near a threshold that it hardly holds two events.
+    Triggers are looked at after each step. So the step becomes so short where one event could change a condition that it hardly holds two
+    events, nor a newcomer and his end.
     """
     waits = False
     for s in range(structure.n_species):
@@ -165,22 +170,15 @@ def watchful_step(t, h, x, tolerance, structure, conditions, work, laws):
             waits = True
     if not waits:
         return h
-    batch = expect_changes(x, structure, laws)
+    expect_changes(x, structure, laws)
     for s in range(structure.n_species):
         if structure.species[s, IN_TRIGGERS] == 1 and laws.discrete[s] == 1:
             # Lines of cells have long tails; within a quarter of an event a cell none has had the time.
             own = laws.birth[s, 0] + laws.death[s, 0] + laws.leaving[s, 0]
-            if x[s] == 0.0:
-                for other in range(structure.n_species):
-                    work.probe[other] = x[other]
-                work.probe[s] = batch
-                if flips(t, structure, conditions, work):
-                    own = laws.birth[s, 0]  # the first to come is seen even when he is gone again
             if own * h > 0.25:
                 h = 0.25 / own
     for _ in range(60):
         coarse, flipped = False, False
-        alone = ALONE * tolerance
         for pattern in range(4):  # all up, all down, and the two that alternate
             side = pattern < 2
             up = pattern % 2 == 0
@@ -190,8 +188,8 @@ def watchful_step(t, h, x, tolerance, structure, conditions, work, laws):
                     continue
                 spread = WIDE * math.sqrt(max(laws.flux[s], 0.0) * h)
                 own = laws.birth[s, 0] + laws.death[s, 0] + laws.leaving[s, 0]
-                coarse = coarse or spread >= max(1.0, FINE * x[s]) or (x[s] > 0.0 and own * h > alone)
-                spread = max(spread, batch)
+                coarse = coarse or spread >= max(1.0, FINE * x[s]) or own * h > ALONE * tolerance
+                spread = max(spread, largest_arrival(s, structure))
                 drifted = laws.trend[s] * h
                 if up:
                     work.probe[s] = np.floor(x[s] + max(drifted, 0.0) + spread)
@@ -208,32 +206,15 @@ def watchful_step(t, h, x, tolerance, structure, conditions, work, laws):
 
 @jit_merged
 def chance_triggers(t, structure, conditions, work, laws):
-    """Tell whether a trigger that waits for a discrete count is true in the state drawn for time t (laws.after and laws.x_end).
-
-    It also is where somebody came to an empty population, however soon he was gone; then laws.after is made the state at his coming.
-    """
-    waits, gone = False, False
+    """Tell whether a trigger is true in the state drawn for time t (laws.after and laws.x_end) that waits for a discrete count."""
+    waits = False
     for s in range(structure.n_species):
         work.probe[s] = laws.after[s] if laws.discrete[s] == 1 else laws.x_end[s]
         waits = waits or (structure.species[s, IN_TRIGGERS] == 1 and laws.discrete[s] == 1)
     if not waits:
         return False
     conditions(t, work.probe, work.p, work.a, work.condition)
-    if events.rising(structure, work):
-        return True
-    for s in range(structure.n_species):
-        if structure.species[s, IN_TRIGGERS] == 1 and laws.discrete[s] == 1 and laws.before[s] == 0.0:
-            gone = gone or laws.newcomers[s] > laws.after[s]
-            work.probe[s] = max(laws.newcomers[s], laws.after[s])
-    if not gone:
-        return False
-    conditions(t, work.probe, work.p, work.a, work.condition)
-    if not events.rising(structure, work):
-        return False
-    for s in range(structure.n_species):
-        if laws.discrete[s] == 1:
-            laws.after[s] = work.probe[s]
-    return True
+    return events.rising(structure, work)
 
 
 @jit_merged
@@ -264,7 +245,8 @@ def within_error(t, x, relative, absolute, structure, hazards, work, laws):
                 work.probe[other] = x[other]
             work.probe[s] += side * (absolute[s] + relative * abs(x[s]))
             hazards(t, work.probe, work.p, work.a, work.d, work.values)
-            excused = excused or not negative_discrete(x, structure, work, laws)
+            finite = all_finite(work.values, structure.n_hazards)
+            excused = excused or (finite and not negative_discrete(x, structure, work, laws))
     hazards(t, x, work.p, work.a, work.d, work.values)
     return excused
 
