@@ -1,7 +1,8 @@
-"""A stand-in for `simulate` that needs no compiler: courses invented from the keyed streams, and a count of its calls."""
+"""Stand-ins: for `simulate` one that needs no compiler, with courses invented from the keyed streams; for a result, others beside it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -77,3 +78,17 @@ def network_outputs() -> tuple[str, ...]:
     from sim.trial.observation import OUTPUTS
 
     return OUTPUTS
+
+
+def median_row(result, simulated, predictive):
+    """The reported median remission beside another simulation."""
+    found = next(found for found in result.comparisons if found.id == "remission-duration")
+    inside = None if predictive is None else predictive.inside
+    return replace(found, simulated=simulated, predictive=predictive, inside=inside)
+
+
+def told_with(result, *comparisons):
+    """The same result beside other comparisons."""
+    twin = replace(result)
+    vars(twin)["comparisons"] = list(comparisons)
+    return twin
