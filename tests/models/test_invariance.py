@@ -96,15 +96,21 @@ CLEARED = {"cd22_density": 3300.0, "cd22_spread": 0.1, "levels": (0.0, 1.0, 0.0)
 """A patient whose leukaemia is down to its last cells about two months after the infusion."""
 
 
-def extinct(net: Network = WHOLE, **changes: object) -> tuple[Trajectories, int]:
-    """400 replicates of the cleared patient, and how many of them have no leukaemia on day 55."""
-    found = course(net, Hybrid(), n=400, **{**CLEARED, **changes})  # type: ignore[arg-type]
+def extinct(
+    net: Network = WHOLE,
+    *,
+    kernel: Hybrid | None = None,
+    n: int = 400,
+    **changes: object,
+) -> tuple[Trajectories, int]:
+    """Replicates of the cleared patient, and how many of them have no leukaemia on day 55."""
+    found = course(net, kernel or Hybrid(), n=n, **{**CLEARED, **changes})  # type: ignore[arg-type]
     return found, int((found["leukaemia_cells"][:, DAYS == 55.0] == 0.0).sum())
 
 
-def same_share(one: int, other: int) -> float:
-    """P-value of Fisher's test of two shares of 400."""
-    return float(fisher_exact([[one, other], [400 - one, 400 - other]]).pvalue)
+def same_share(one: int, other: int, n: int = 400) -> float:
+    """P-value of Fisher's test of two shares of n."""
+    return float(fisher_exact([[one, other], [n - one, n - other]]).pvalue)
 
 
 def test_product_in_two_halves_has_the_extinction_and_means_of_the_whole() -> None:
