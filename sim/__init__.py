@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sim.network.simulation import ODE as ODE
     from sim.network.simulation import SSA as SSA
     from sim.network.simulation import Hybrid as Hybrid
+    from sim.network.simulation import TauLeap as TauLeap
     from sim.network.simulation import simulate as simulate
     from sim.trial.result import Result as Result
     from sim.trial.result import open_run as open
@@ -34,6 +35,7 @@ __all__ = [
     "Hybrid",
     "Network",
     "Result",
+    "TauLeap",
     "__version__",
     "list_models",
     "list_scenarios",
@@ -50,6 +52,7 @@ _HOME = {
     "ODE": "sim.network.simulation",
     "Result": "sim.trial.result",
     "SSA": "sim.network.simulation",
+    "TauLeap": "sim.network.simulation",
     "list_models": "sim.models",
     "list_scenarios": "sim.trial.scenario_io",
     "load": "sim.trial.scenario_io",

@@ -57,16 +57,35 @@ def is_countable(x, n):
 
 
 @jit
-def simulate_row(
-    static, hazards, observe, event_times, conditions, effects, structure,
-    t_save, x0, max_events, work, rate, stream, out, fired, statistics,
-):  # fmt: skip
-    """Simulate one row whose parameters stand in work.p; return its status.
+def choose_reaction(aim, rate):
+    """Return the reaction at which the sum of rates reaches ``aim``, by a linear search."""
+    chosen = 0
+    for r in range(rate.shape[0]):
+        if rate[r] > 0.0:
+            chosen = r
+            aim -= rate[r]
+            if aim <= 0.0:
+                break
+    return chosen
 
-    One long loop: what it keeps from event to event is in its locals, which every part would have to take and give back.
-    """
-    n = structure.n_species
-    x = work.x
+
+@jit
+def change(r, x, structure):
+    """Fire reaction r once; return a status."""
+    for k in range(structure.reaction[r, CHANGE_BEGIN], structure.reaction[r, CHANGE_END]):
+        s = structure.change_species[k]
+        x[s] += structure.change_amount[k]
+        if x[s] < 0.0:
+            return NEGATIVE_PROPENSITY
+        if x[s] >= COUNTS_BELOW:
+            return CAPACITY
+    return OK
+
+
+@jit
+def begin(x0, t, static, event_times, conditions, structure, work, fired):
+    """Set the state of a row to whole numbers, and its events; return a status."""
+    x, n = work.x, structure.n_species
     for s in range(n):
         x[s] = x0[s]
         if x[s] < 0.0:
@@ -81,11 +100,23 @@ def simulate_row(
         x[s] = whole if x[s] - whole < 0.5 else whole + 1.0
     if not is_countable(x, n):
         return CAPACITY
+    return events.start(t, x, structure, event_times, conditions, work, fired)
+
+
+@jit
+def simulate_row(
+    static, hazards, observe, event_times, conditions, effects, structure,
+    t_save, x0, max_events, work, rate, stream, out, fired, statistics,
+):  # fmt: skip
+    """Simulate one row whose parameters stand in work.p; return its status.
+
+    One long loop: what it keeps from event to event is in its locals, which every part would have to take and give back.
+    """
+    n, x = structure.n_species, work.x
     t, t_end, saves, saved = t_save[0], t_save[-1], t_save.shape[0], 0
-    outcome = events.start(t, x, structure, event_times, conditions, work, fired)
+    outcome = begin(x0, t, static, event_times, conditions, structure, work, fired)
     if outcome != OK:
         return outcome
-    reaction = structure.reaction
     triggers = events.has_triggers(structure)
     look = True
     while True:
@@ -132,21 +163,9 @@ def simulate_row(
         statistics[2] += 1
         if statistics[2] > max_events:
             return EVENT_BUDGET
-        aim = uniform(stream) * total
-        chosen = 0
-        for r in range(reaction.shape[0]):
-            if rate[r] > 0.0:
-                chosen = r
-                aim -= rate[r]
-                if aim <= 0.0:
-                    break
-        for k in range(reaction[chosen, CHANGE_BEGIN], reaction[chosen, CHANGE_END]):
-            s = structure.change_species[k]
-            x[s] += structure.change_amount[k]
-            if x[s] < 0.0:
-                return NEGATIVE_PROPENSITY
-            if x[s] >= COUNTS_BELOW:
-                return CAPACITY
+        outcome = change(choose_reaction(uniform(stream) * total, rate), x, structure)
+        if outcome != OK:
+            return outcome
 
 
 _SIGNATURE = types.void(

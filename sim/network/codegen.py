@@ -35,6 +35,8 @@ class CompiledNetwork:
         In the order of `FUNCTIONS`.
     structure : Structure
     species, parameters, outputs, events : tuple of str
+    felt : ndarray of int, shape (n_species,)
+        1 for species that a rate depends on.
     initial, defaults : ndarray
         Initial state and parameter values.
     classification : Classification
@@ -49,6 +51,7 @@ class CompiledNetwork:
     outputs: tuple[str, ...]
     events: tuple[str, ...]
     is_count: np.ndarray[Any, np.dtype[np.int64]]
+    felt: np.ndarray[Any, np.dtype[np.int64]]
     initial: np.ndarray[Any, np.dtype[np.float64]]
     defaults: np.ndarray[Any, np.dtype[np.float64]]
     classification: Classification
@@ -98,6 +101,7 @@ def _compile(network: Network, outputs: Sequence[str]) -> CompiledNetwork:
     )
     triggers = [e.when for e in network.all_events if e.when is not None]
     depends_on_time = depends_on_time or any("time" in network.depends_on(when) for when in triggers)
+    felt = {name for reaction in network.all_reactions for name in network.depends_on(reaction.rate)}
     return CompiledNetwork(
         functions=functions,
         structure=structure_of(generator),
@@ -106,6 +110,7 @@ def _compile(network: Network, outputs: Sequence[str]) -> CompiledNetwork:
         outputs=generator.outputs,
         events=tuple(e.name for e in network.all_events),
         is_count=np.array([int(s.kind == "count") for s in network.all_species], dtype=np.int64),
+        felt=np.array([int(s.name in felt) for s in network.all_species], dtype=np.int64),
         initial=np.array([float(s.initial) for s in network.all_species], dtype=np.float64),
         defaults=np.array([float(p.value) for p in network.all_parameters], dtype=np.float64),
         classification=generator.classification,

@@ -14,7 +14,7 @@ from sim.kernels.structure import COUNTS_BELOW
 from sim.network.arguments import read_number, read_whole, shown
 from sim.network.checks import suggestion
 
-__all__ = ["KERNELS", "ODE", "SSA", "Hybrid", "Kernel", "absolute_tolerances", "choose"]
+__all__ = ["KERNELS", "ODE", "SSA", "Hybrid", "Kernel", "TauLeap", "absolute_tolerances", "choose"]
 
 RTOL = (1e-13, 0.5)
 """Range of a relative tolerance: below it steps drown in rounding, above it the method controls nothing."""
@@ -121,13 +121,48 @@ class SSA:
         read_whole(self.max_events, "SSA(max_events=)", 1)
 
 
-Kernel = ODE | Hybrid | SSA
-KERNELS: dict[str, type[ODE] | type[Hybrid] | type[SSA]] = {"ode": ODE, "hybrid": Hybrid, "ssa": SSA}
+@dataclass(frozen=True, kw_only=True)
+class TauLeap:
+    """Many events a step, of second order in the step.
+
+    A row in which a count starts at 2**53 or reaches it ends with the status ``capacity``.
+
+    Parameters
+    ----------
+    epsilon : float
+        Largest relative change of a rate in a step, 0 to 0.5. The error of means and variances falls as its square.
+    max_steps, max_events : int
+        Caps of a row, 1 or more, on steps and on events of the network (``at``, ``when``) and reactions drawn one by one.
+
+    Raises
+    ------
+    InputError
+        When an option is of another kind or out of its range.
+    """
+
+    name: ClassVar[str] = "tau_leap"
+    epsilon: float = 0.03
+    max_steps: int = 10_000_000
+    max_events: int = 100_000_000
+
+    def __post_init__(self) -> None:
+        read_number(self.epsilon, "TauLeap(epsilon=)", "a number above 0, up to 0.5", 0.0, 0.5, open_low=True)
+        for name in ("max_steps", "max_events"):
+            read_whole(getattr(self, name), f"TauLeap({name}=)", 1)
+
+
+Kernel = ODE | Hybrid | SSA | TauLeap
+KERNELS: dict[str, type[ODE] | type[Hybrid] | type[SSA] | type[TauLeap]] = {
+    "ode": ODE,
+    "ssa": SSA,
+    "tau_leap": TauLeap,
+    "hybrid": Hybrid,
+}
 
 
 def choose(kernel: object) -> Kernel:
     """Return a method given by its name, or with its options."""
-    if isinstance(kernel, (ODE, Hybrid, SSA)):
+    if isinstance(kernel, (ODE, Hybrid, SSA, TauLeap)):
         return kernel
     if not isinstance(kernel, str) or kernel not in KERNELS:
         names = ", ".join(KERNELS)

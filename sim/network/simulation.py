@@ -16,16 +16,16 @@ from sim.kernels import status as codes
 from sim.network.arguments import read_flag, read_outputs, read_times, read_whole, shown
 from sim.network.batch import Batch, read_batch
 from sim.network.codegen import CompiledNetwork, compile_network
-from sim.network.options import KERNELS, ODE, SSA, Hybrid, Kernel, absolute_tolerances, choose
+from sim.network.options import KERNELS, ODE, SSA, Hybrid, Kernel, TauLeap, absolute_tolerances, choose
 from sim.network.streams import PURPOSES
-from sim.network.suitability import check_ssa
+from sim.network.suitability import check_counts
 from sim.network.trajectories import Trajectories
 from sim.network.workers import Progress, over_threads
 
 if TYPE_CHECKING:
     from sim.network.network import Network
 
-__all__ = ["KERNELS", "ODE", "SSA", "Hybrid", "Kernel", "Progress", "simulate"]
+__all__ = ["KERNELS", "ODE", "SSA", "Hybrid", "Kernel", "Progress", "TauLeap", "simulate"]
 
 logger = logging.getLogger("cartsim")
 
@@ -58,7 +58,7 @@ def simulate(
     network : Network
     t : sequence of float
         Save times, strictly increasing; the run starts at the first.
-    kernel : {"ode", "hybrid", "ssa"} or ODE, Hybrid, SSA
+    kernel : {"ode", "ssa", "tau_leap", "hybrid"} or ODE, SSA, TauLeap, Hybrid
         Method, by name or with its options.
     n : int
         Replicates of each member of the batch.
@@ -111,8 +111,8 @@ def simulate(
     if cache.is_cold():
         logger.info("compiling the kernels; this happens once and takes one to two minutes")
     compiled = compile_network(network, names)
-    if isinstance(chosen, SSA):
-        check_ssa(network, compiled)
+    if isinstance(chosen, (SSA, TauLeap)):
+        check_counts(network, compiled, chosen.name)
     batch = read_batch(compiled, parameters, initial, patients, n, first)
     rows = _Rows.of(len(batch.source), len(times), compiled)
     run = _runner(chosen, compiled, times, batch, seed)
@@ -177,6 +177,15 @@ def _driver(kernel: Kernel, compiled: CompiledNetwork) -> tuple[Callable[..., No
         from sim.kernels.ssa import simulate_events
 
         return simulate_events, (int(kernel.max_events),)
+    if isinstance(kernel, TauLeap):
+        from sim.kernels.tau_leap import simulate_leaps
+
+        return simulate_leaps, (
+            compiled.felt,
+            float(kernel.epsilon),
+            int(kernel.max_steps),
+            int(kernel.max_events),
+        )
     absolute = absolute_tolerances(kernel, compiled.species, compiled.is_count)
     limits = (float(kernel.max_step), int(kernel.max_steps), int(kernel.max_events))
     if isinstance(kernel, ODE):

@@ -1,4 +1,4 @@
-"""Whether a method can run a network: what the direct method asks of one."""
+"""Whether a method can run a network: what the direct method and the leap ask of one."""
 
 from __future__ import annotations
 
@@ -10,11 +10,18 @@ from sim.network.codegen import CompiledNetwork
 if TYPE_CHECKING:
     from sim.network.network import Network
 
-__all__ = ["check_ssa"]
+__all__ = ["check_counts"]
 
 
-def check_ssa(network: Network, compiled: CompiledNetwork) -> None:
-    """Refuse a network that cannot be simulated event by event.
+def check_counts(network: Network, compiled: CompiledNetwork, kernel: str) -> None:
+    """Refuse a network that cannot be simulated by counting events.
+
+    Parameters
+    ----------
+    network : Network
+    compiled : CompiledNetwork
+    kernel : str
+        Name of the method, for the message.
 
     Raises
     ------
@@ -24,13 +31,13 @@ def check_ssa(network: Network, compiled: CompiledNetwork) -> None:
     for species in network.all_species:
         if species.kind == "concentration":
             raise NetworkError(
-                f"species {species.name!r}: a concentration; kernel ssa counts every species; use kernel hybrid"
+                f"species {species.name!r}: a concentration; kernel {kernel} counts every species; use kernel hybrid"
             )
     for event in network.all_events:
         if event.when is not None and "time" in network.depends_on(event.when):
             raise NetworkError(
-                f"event {event.name!r}: its condition depends on time; kernel ssa looks at conditions after each"
-                " reaction; give at=, or use kernel hybrid"
+                f"event {event.name!r}: its condition depends on time; kernel {kernel} looks at conditions after each"
+                " step; give at=, or use kernel hybrid"
             )
     if compiled.depends_on_time:
         for reaction, rate in zip(network.all_reactions, compiled.classification.rates, strict=True):
@@ -40,7 +47,7 @@ def check_ssa(network: Network, compiled: CompiledNetwork) -> None:
                 name = stack.pop()
                 if name == "time":
                     raise NetworkError(
-                        f"reaction {reaction.name!r}: its rate depends on time; kernel ssa needs rates that are"
+                        f"reaction {reaction.name!r}: its rate depends on time; kernel {kernel} needs rates that are"
                         " constant between events; use kernel hybrid"
                     )
                 if name in definitions and name not in seen:

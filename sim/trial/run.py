@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from sim.errors import InputError, NumericalWarning
 from sim.network.arguments import read_whole
-from sim.network.simulation import KERNELS, ODE, SSA, Hybrid, simulate
+from sim.network.simulation import KERNELS, ODE, SSA, Hybrid, TauLeap, simulate
 from sim.trial.cohort import Cohort, draw
 from sim.trial.observation import OUTPUTS, observe
 from sim.trial.outcomes import Outcomes, assess
@@ -45,7 +45,7 @@ HYBRID = Hybrid(tolerance=0.2, threshold=300.0)
 #: Patients simulated at a time.
 CHUNK = 512
 
-Kernel = str | ODE | Hybrid | SSA
+Kernel = str | ODE | Hybrid | SSA | TauLeap
 Progress = Callable[[int, int], None]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -220,9 +220,9 @@ def _rehearse(scenario: Scenario, seed: int, kernel: object) -> None:
         draw(scenario, arm, seed, np.zeros(1, dtype=np.int64))
 
 
-def _solver(scenario: Scenario, kernel: object) -> str | ODE | Hybrid | SSA:
+def _solver(scenario: Scenario, kernel: object) -> Kernel:
     """Return what `simulate` takes: options given, options read back from a file, or the scenario's own kernel."""
-    if isinstance(kernel, ODE | Hybrid | SSA):
+    if isinstance(kernel, ODE | Hybrid | SSA | TauLeap):
         return kernel
     if isinstance(kernel, Mapping):
         options: dict[str, Any] = {
@@ -232,8 +232,8 @@ def _solver(scenario: Scenario, kernel: object) -> str | ODE | Hybrid | SSA:
     name = str(kernel)
     if name not in KERNELS:
         raise InputError(f"kernel: {name!r}; must be one of {', '.join(KERNELS)}; choose one of these")
-    if name == "ssa":
-        return SSA()
+    if name in ("ssa", "tau_leap"):
+        return KERNELS[name]()
     kind = ODE() if name == "ode" else HYBRID
     return kind if scenario.engine.rtol is None else replace(kind, rtol=scenario.engine.rtol)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sim.network.network import Network
-from sim.network.simulation import ODE, Hybrid, simulate
+from sim.network.simulation import ODE, Hybrid, TauLeap, simulate
 from sim.network.trajectories import Trajectories
 
 
@@ -200,6 +200,32 @@ def awaited() -> Network:
     return net
 
 
+def leaping() -> Network:
+    """Many cells, few cells that turn up at their time among them, and two that die out together."""
+    net = Network("leaping")
+    for name, number in {"X": 300_000, "A": 2000, "B": 1500, "S": 9, "R": 0}.items():
+        net.species(name, number)
+    net.reaction("division", "X -> 2 X", "0.3*X")
+    net.reaction("death", "X -> 0", "0.4*X")
+    net.reaction("pair", "A + B -> 0", "1e-3*A*B")
+    net.reaction("rescue", "S -> R", "1e-6*S*X")
+    net.reaction("return", "R -> S", "0.5*R")
+    net.event("dose", at=4, survive={"X": 0.5})
+    return net
+
+
+def watched() -> Network:
+    """Leaps that a trigger looks at, until it ends the run; a loss that takes no heed of what is left."""
+    net = Network("watched")
+    net.species("X", 1000)
+    net.species("Y", 5000)
+    net.reaction("division", "X -> 2 X", "0.5*X")
+    net.reaction("loss", "Y -> 0", "400")
+    net.event("empty", when="Y < 500", add={"Y": 4000})
+    net.event("full", when="X > 1e6", stop=True)
+    return net
+
+
 CASES: dict[str, tuple[Callable[[], Network], Any]] = {
     "competition, ode": (competition, "ode"),
     "oscillating, ode": (oscillating, ODE(rtol=1e-8)),
@@ -222,6 +248,11 @@ CASES: dict[str, tuple[Callable[[], Network], Any]] = {
     "awaited, hybrid": (awaited, Hybrid()),
     "groups, hybrid": (groups, Hybrid()),
     "groups, ssa": (groups, "ssa"),
+    "still, tau_leap": (still, "tau_leap"),
+    "groups, tau_leap": (groups, "tau_leap"),
+    "leaping, tau_leap": (leaping, "tau_leap"),
+    "leaping far, tau_leap": (leaping, TauLeap(epsilon=0.5)),
+    "watched, tau_leap": (watched, "tau_leap"),
 }
 ROWS = 3
 

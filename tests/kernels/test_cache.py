@@ -277,7 +277,8 @@ def test_all_kernels_load_in_a_second_process_without_compiling() -> None:
     net.reaction("birth", "0 -> X", "1.5")
     net.reaction("death", "X -> 0", "0.1*X")
     answer = [
-        simulate(net, [0, 9], kernel, n=2, seed=1)["X"][:, -1].tolist() for kernel in ("ode", "ssa", "hybrid")
+        simulate(net, [0, 9], kernel, n=2, seed=1)["X"][:, -1].tolist()
+        for kernel in ("ode", "ssa", "tau_leap", "hybrid")
     ]
     if numba.config.DISABLE_JIT or cache.folder() is None or cache.sources_changed():
         pytest.skip("this process keeps no compiled code")
@@ -287,7 +288,7 @@ net = Network("tiny")
 net.species("X", 5)
 net.reaction("birth", "0 -> X", "1.5")
 net.reaction("death", "X -> 0", "0.1*X")
-answer = [simulate(net, [0, 9], kernel, n=2, seed=1)["X"][:, -1].tolist() for kernel in ("ode", "ssa", "hybrid")]
+answer = [simulate(net, [0, 9], kernel, n=2, seed=1)["X"][:, -1].tolist() for kernel in ("ode", "ssa", "tau_leap", "hybrid")]
 """
     environment = settings(SIM.parent) | {k: v for k, v in os.environ.items() if k.startswith("CARTSIM_")}
     if "CARTSIM_CACHE" not in os.environ:

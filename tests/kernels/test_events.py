@@ -16,7 +16,7 @@ from sim.network.network import Network
 from sim.network.simulation import ODE, Hybrid, simulate
 from tests.kernels.laws import binomial_law, total_p
 
-KERNELS = ("ode", "ssa", "hybrid")
+KERNELS = ("ode", "ssa", "tau_leap", "hybrid")
 every_kernel = pytest.mark.parametrize("kernel", KERNELS)
 with_concentrations = pytest.mark.parametrize(
     "kernel", [ODE(rtol=1e-9, atol=1e-9), Hybrid(rtol=1e-8, atol=1e-9)], ids=["ode", "hybrid"]

@@ -46,7 +46,10 @@ def test_plain_python_gives_what_compiled_code_gives(plain: Found, name: str) ->
     assert len(out) == ROWS
 
 
-@pytest.mark.parametrize("name", ["still, ssa", "crowded, ssa", "groups, ssa", "still, hybrid"])
+@pytest.mark.parametrize(
+    "name",
+    ["still, ssa", "crowded, ssa", "groups, ssa", "still, hybrid", "still, tau_leap", "groups, tau_leap"],
+)
 def test_where_all_is_counted_the_bytes_are_the_same(plain: Found, name: str) -> None:
     assert run(name).values.tobytes() == np.array(plain[name][0]).tobytes()
     assert np.any(np.diff(run(name).values, axis=1) != 0), "something happened"

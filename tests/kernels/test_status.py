@@ -19,11 +19,11 @@ from sim.errors import NumericalWarning
 from sim.kernels import status as codes
 from sim.kernels._jit import DISABLED
 from sim.network.network import Network
-from sim.network.simulation import ODE, SSA, Hybrid, Kernel, simulate
+from sim.network.simulation import ODE, SSA, Hybrid, Kernel, TauLeap, simulate
 from sim.network.trajectories import Trajectories
 
 DAYS = np.array([0, 2.5, 5, 7.5, 10])
-ALL: dict[str, Kernel] = {"ode": ODE(), "hybrid": Hybrid(), "ssa": SSA()}
+ALL: dict[str, Kernel] = {"ode": ODE(), "hybrid": Hybrid(), "ssa": SSA(), "tau_leap": TauLeap()}
 CONTINUOUS = {name: ALL[name] for name in ("ode", "hybrid")}
 
 

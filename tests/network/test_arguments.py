@@ -12,7 +12,7 @@ import pytest
 import sim
 from sim.errors import InputError, NetworkError
 from sim.network.network import Network
-from sim.network.simulation import KERNELS, ODE, SSA, Hybrid, simulate
+from sim.network.simulation import KERNELS, ODE, SSA, Hybrid, TauLeap, simulate
 
 
 def decay() -> Network:
@@ -37,11 +37,13 @@ OPTIONS: list[tuple[type, str, object, str]] = [
     *[(kind, "max_step", wrong, "number above 0") for kind in (ODE, Hybrid) for wrong in ("a", None, 0, -1.0, np.nan)],
     *[
         (kind, cap, wrong, "whole number of at least 1")
-        for kind, cap in ((ODE, "max_steps"), (ODE, "max_events"), (Hybrid, "max_steps"), (Hybrid, "max_events"), (SSA, "max_events"))
+        for kind, cap in ((ODE, "max_steps"), (ODE, "max_events"), (Hybrid, "max_steps"), (Hybrid, "max_events"), (SSA, "max_events"),
+                          (TauLeap, "max_steps"), (TauLeap, "max_events"))
         for wrong in ("a", None, 0, -1, 1.5, True, np.inf)
     ],
     (SSA, "max_events", 2**63, r"below 2\*\*63"),
     *[(Hybrid, "threshold", wrong, "from 0 to 2") for wrong in ("a", None, -1, np.nan, np.inf, 2.0**54)],
+    *[(TauLeap, "epsilon", wrong, "above 0, up to 0.5") for wrong in ("a", None, True, 0, -1, 0.6, np.nan, np.inf, [0.1])],
     *[(Hybrid, "tolerance", wrong, "finite number above 0") for wrong in ("a", None, 0, -1, np.nan, np.inf)],
 ]  # fmt: skip
 MISTAKES: list[tuple[str, str, Callable[[], object]]] = [
@@ -51,7 +53,7 @@ MISTAKES: list[tuple[str, str, Callable[[], object]]] = [
     ("network: 'net'", "must be a Network", asked(network="net")),
     ("network: None", "must be a Network", asked(network=None)),
     ("network", "must be a Network", asked(network=Network)),
-    *[(rf"kernel: {shown}", "ode, hybrid, ssa", asked(kernel=wrong))
+    *[(rf"kernel: {shown}", "ode, ssa, tau_leap, hybrid", asked(kernel=wrong))
       for wrong, shown in (("rk4", "'rk4'"), (None, "None"), (1, "1"), (ODE, "<class"), (["ode"], r"\['ode'\]"))],
     *[(rf"{what} '{name}': {shown}", "number or an array of numbers", asked(**{argument: {name: wrong}}))
       for argument, what, name in (("parameters", "parameter", "k"), ("initial", "initial", "X"))

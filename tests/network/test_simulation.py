@@ -12,9 +12,9 @@ import pytest
 
 from sim.errors import InputError, NetworkError, NumericalWarning
 from sim.network.network import Network
-from sim.network.simulation import ODE, SSA, Hybrid, simulate
+from sim.network.simulation import ODE, SSA, Hybrid, TauLeap, simulate
 
-KERNELS = ("ode", "ssa", "hybrid")
+KERNELS = ("ode", "ssa", "tau_leap", "hybrid")
 
 
 def birth_death(x: float = 100) -> Network:
@@ -225,6 +225,7 @@ def test_numbers_never_raise(kernel: str, rate: str, initial: dict[str, float]) 
     options = {
         "ode": ODE(),
         "ssa": SSA(max_events=10_000),
+        "tau_leap": TauLeap(max_events=10_000, max_steps=10_000),
         "hybrid": Hybrid(max_events=10_000, max_steps=10_000),
     }
     parameters = {"k": np.array([np.nan])} if rate == "k*X" else None
@@ -263,7 +264,7 @@ def test_statistics_outputs_and_names() -> None:
     [
         ({"t": []}, "at least one"),
         ({"t": [0, 0]}, "strictly increasing"),
-        ({"kernel": "tau_leap"}, "ode, hybrid, ssa"),
+        ({"kernel": "rk4"}, "ode, ssa, tau_leap, hybrid"),
         ({"parameters": {"brith": 1.0}}, "did you mean 'birth'"),
         ({"initial": {"Y": 1.0}}, "not in the network"),
         ({"parameters": {"birth": [1.0, 2.0], "death": [1.0]}}, "make them equal"),
