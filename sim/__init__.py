@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from sim.models import list_models as list_models
+    from sim.models import load_model as load_model
     from sim.network import Network as Network
     from sim.network.simulation import ODE as ODE
     from sim.network.simulation import SSA as SSA
@@ -40,6 +41,7 @@ __all__ = [
     "list_models",
     "list_scenarios",
     "load",
+    "load_model",
     "open",
     "run",
     "simulate",
@@ -56,6 +58,7 @@ _HOME = {
     "list_models": "sim.models",
     "list_scenarios": "sim.trial.scenario_io",
     "load": "sim.trial.scenario_io",
+    "load_model": "sim.models",
     "open": "sim.trial.result:open_run",
     "run": "sim.trial.run",
     "simulate": "sim.network.simulation",

@@ -167,7 +167,9 @@ def _check_network(network: object) -> None:
     from sim.network.network import Network
 
     if not isinstance(network, Network):
-        raise InputError(f"network: {shown(network)}; must be a Network; build one with sim.Network(name)")
+        raise InputError(
+            f"network: {shown(network)}; must be a Network; build one with sim.Network(name), or get one with sim.load_model(name)"
+        )
     network.check()
 
 
