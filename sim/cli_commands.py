@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sim import __version__
-from sim.cli_common import JsonOption, ScenarioArgument, SetOption, read_scenario
+from sim.cli_common import JsonOption, SetOption, read_scenario
+from sim.cli_model import show_model
 from sim.cli_output import print_json, print_problems, print_table
 from sim.errors import InputError
 
@@ -94,7 +95,14 @@ def list_command(
 
 @app.command()
 def show(
-    name: ScenarioArgument,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME|FILE",
+            help="A shipped scenario's or model's name, or a scenario file.",
+            show_default=False,
+        ),
+    ],
     equations: Annotated[bool, typer.Option("--equations", help="Show the model's equations.")] = False,
     parameters: Annotated[bool, typer.Option("--parameters", help="Show the model's parameters.")] = False,
     resolved: Annotated[
@@ -103,11 +111,12 @@ def show(
     assignments: SetOption = [],  # noqa: B006 - typer copies it
     as_json: JsonOption = False,
 ) -> None:
-    """Show a scenario, or the model behind it.
+    """Show a scenario, the model behind it, or a model of `cartsim list --models`.
 
     \b
     Examples:
       cartsim show fry2018-cd22
+      cartsim show kimmel2021
       cartsim show dual-upfront --equations
       cartsim show untreated --set patients.size=50 --resolved
     """  # noqa: D301
@@ -118,6 +127,11 @@ def show(
     ]
     if len(chosen) > 1:
         raise InputError(f"{chosen[1]}: given with {chosen[0]}; one view at a time; remove one of them")
+    from sim.models.catalogue import model_names
+
+    if name in model_names():
+        _show_model(name, equations, parameters, resolved, assignments, as_json)
+        return
     scenario = read_scenario(name, assignments)
     if equations:
         text = _network(scenario).equations()
@@ -164,6 +178,18 @@ def validate(
         print_json(results)
     if not all(result["valid"] for result in results):
         raise typer.Exit(InputError.exit_code)
+
+
+def _show_model(
+    name: str, equations: bool, parameters: bool, resolved: bool, assignments: list[str], as_json: bool
+) -> None:
+    """Show a model, which has none of a scenario's fields."""
+    for option, given in (("--resolved", resolved), ("--set", bool(assignments))):
+        if given:
+            raise InputError(
+                f"{option}: given with the model {name!r}; it is for scenarios; leave it out, or name a scenario"
+            )
+    show_model(name, equations=equations, parameters=parameters, as_json=as_json)
 
 
 def _show_tables(scenario: Scenario) -> None:

@@ -15,6 +15,7 @@ import pytest
 from sim import __version__, cli
 from sim.cli_output import print_table, problem_lines
 from sim.errors import BusyError, InputError, StorageError
+from sim.models.catalogue import load_model, model_names, published_model
 from sim.trial.scenario_io import find, load, scenario_names
 
 FRY = find("fry2018-cd22").read_text(encoding="utf-8")
@@ -90,8 +91,10 @@ class TestList:
         assert [row["name"] for row in json.loads(out)] == scenario_names()
 
     def test_names_the_models(self, run):
-        assert "leukaemia" in run("list", "--models")[1]
-        assert json.loads(run("list", "--models", "--json")[1])[0]["name"] == "leukaemia"
+        out = run("list", "--models")[1]
+        assert all(any(line.split()[:1] == [name] for line in out.splitlines()) for name in model_names())
+        rows = json.loads(run("list", "--models", "--json")[1])
+        assert [row["name"] for row in rows] == list(model_names())
 
 
 class TestShow:
@@ -103,6 +106,32 @@ class TestShow:
         assert out.startswith(f"{name}: {scenario.title}")
         assert all(arm in out for arm in scenario.arms)
         assert all(row.id in out for row in scenario.reported)
+
+    @pytest.mark.parametrize("name", model_names())
+    def test_tells_what_a_model_is(self, run, name):
+        code, out, err = run("show", name)
+        net = load_model(name)
+        assert (code, err) == (0, "")
+        assert out.startswith(f"{name}: ")
+        assert net.equations() in out
+        paper = published_model(name)
+        assert all(headline.what in out for headline in (paper.headlines if paper else ()))
+
+    def test_shows_a_part_of_a_model(self, run):
+        assert run("show", "kimmel2021", "--equations")[1] == load_model("kimmel2021").equations() + "\n"
+        rows = json.loads(run("show", "barros2021-hdlm2", "--parameters", "--json")[1])
+        assert {row["name"]: row["value"] for row in rows}["rechallenge_day"] == "never"
+        data = json.loads(run("show", "stein2019", "--json")[1])
+        assert data["headlines"][0]["published"] == "0.78"
+
+    @pytest.mark.parametrize("options", [["--resolved"], ["--set", "patients.size=50"]])
+    def test_refuses_what_a_model_does_not_have(self, run, options):
+        code, out, err = run("show", "kimmel2021", *options)
+        assert (code, out) == (2, "")
+        assert err.startswith(f"{options[0]}: given with the model 'kimmel2021'; ")
+
+    def test_no_model_has_the_name_of_a_scenario(self):
+        assert not set(model_names()) & set(scenario_names())
 
     def test_resolved_is_a_scenario_file(self, run, tmp_path):
         path = tmp_path / "again.yaml"
@@ -489,6 +518,8 @@ def in_process(code: str) -> subprocess.CompletedProcess[str]:
         ["--help"],
         ["list"],
         ["list", "--models"],
+        ["show", "kimmel2021"],
+        ["show", "barros2021-hdlm2", "--parameters"],
         ["show", "dual-upfront"],
         ["show", "fry2018-cd22", "--equations"],
         ["show", "fry2018-cd22", "--parameters"],
