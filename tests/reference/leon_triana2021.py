@@ -88,7 +88,8 @@ def headlines(name: str) -> dict[str, float]:
         return {**found, "peak_day": float(days[peaks[1e7].argmax()]), "relapse_day": relapse}
     if name.endswith("solid"):
         levels = {"000": 0.0, "002": 0.02, "003": 0.03, "0035": 0.035, "004": 0.04, "010": 0.1}
-        return {f"tumour_{key}": float(solve(name, days, alpha=a)["T"][-1]) for key, a in levels.items()}
+        found = {f"tumour_{key}": float(solve(name, days, alpha=a)["T"][-1]) for key, a in levels.items()}
+        return {**found, "tumour_005_2e8": float(solve(name, days, 2e8, 0.05)["T"][-1])}
     return {"tumour_005": float(solve(name, days, alpha=0.05)["T"][-1])}
 
 

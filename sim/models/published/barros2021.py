@@ -179,7 +179,10 @@ MODELS = (
                 "reproduced",
             ),
         ),
-        notes=("The dose is on day 42, as in the authors' program; BioModels (1019, 1020) has day 45.",),
+        notes=(
+            "The dose is on day 42, as in the authors' program; BioModels (1019, 1020) has day 45.",
+            "Elimination, dormancy and escape by dose are the paper's at second hand: of the paper only the beginning could be read.",
+        ),
     ),
     PublishedModel(
         name="barros2021-raji",

@@ -124,6 +124,14 @@ MODELS = (
             Headline("tumour_0035", "the same, 0.035", "cells", FAILS, 7.116e10, "reproduced"),
             Headline("tumour_004", "the same, 0.04", "cells", FAILS, 9.532e10, "reproduced"),
             Headline("tumour_010", "the same, 0.1", "cells", FAILS, 1.092e11, "reproduced"),
+            Headline(
+                "tumour_005_2e8",
+                "the same, 0.05 from 2e8 CAR T cells, to compare with two targets",
+                "cells",
+                "not stated in what could be read",
+                8.923e10,
+                "own",
+            ),
         ),
         notes=(
             "Default alpha_1 0.02 and the start of figure 1; BIOMD0000001013 has 0.04, 4e8 and 6.7e9 cells.",
@@ -137,7 +145,7 @@ MODELS = (
         headlines=(
             Headline(
                 "tumour_005",
-                "tumour on day 60, alpha_1 = 0.05 (from as many cells with one target 8.9e10)",
+                "tumour on day 60, alpha_1 = 0.05 (with one target, from as many cells, it grows to 8.9e10)",
                 "cells",
                 "two targets may override the suppression (title)",
                 1.141,
