@@ -34,6 +34,7 @@ _PAPERS = {
     "barros2021-raji": "barros2021",
     "liu2022-remission": "liu2022",
     "liu2022-negative-relapse": "liu2022",
+    "owens-bozic2021": "owens_bozic2021",
     "chaudhury2020-lotka-volterra": "chaudhury2020",
     "chaudhury2020-saturating": "chaudhury2020",
     "hanson2016": "hanson2016",

@@ -45,6 +45,9 @@ from tests.reference import (
     martinez_rubio2025 as martinez_rubio_script,
 )
 from tests.reference import (
+    owens_bozic2021 as owens_bozic_script,
+)
+from tests.reference import (
     stein2019 as stein_script,
 )
 from tests.reference.integrate import day_of
@@ -60,6 +63,7 @@ SCRIPTS: dict[str, ModuleType] = {
         liu_script,
         chaudhury_script,
         hanson_script,
+        owens_bozic_script,
     )
     for name in script.GRID
 }
@@ -238,6 +242,18 @@ def hanson_figures(net: Network) -> dict[str, float]:
     }
 
 
+def owens_bozic_figures(net: Network) -> dict[str, float]:
+    runs = {
+        "with": (6.0, 0.293),
+        "without": (0.0, 0.293),
+        "with_other": (6.0, 0.0293),
+        "without_other": (0.0, 0.0293),
+    }
+    chemotherapy, death = np.array(list(runs.values())).T
+    tumour = course(net, [-4, 60], chemotherapy=chemotherapy, m_C=death)["T"][:, -1]
+    return {f"tumour_{key}": cells for key, cells in zip(runs, tumour, strict=True)}
+
+
 FIGURES = {
     "stein2019": stein_figures,
     "kimmel2021": kimmel_figures,
@@ -253,6 +269,7 @@ FIGURES = {
     "chaudhury2020-lotka-volterra": orbit_figures,
     "chaudhury2020-saturating": saturating_figures,
     "hanson2016": hanson_figures,
+    "owens-bozic2021": owens_bozic_figures,
 }
 
 
@@ -341,9 +358,9 @@ def test_hybrid_and_ode_agree_where_cells_are_many() -> None:
 def test_hybrid_finishes_every_model(model: PublishedModel) -> None:
     if model.name == "barros2021-raji":
         pytest.skip("its memory cells return within a second: see below")
-    end = SCRIPTS[model.name].GRID[model.name][-1]
+    begin, end = SCRIPTS[model.name].GRID[model.name][[0, -1]]
     species = [one.name for one in model.build().all_species]
-    run = simulate(model.build(), [0, end / 2, end], "hybrid", n=3, seed=1, outputs=species)
+    run = simulate(model.build(), [begin, (begin + end) / 2, end], "hybrid", n=3, seed=1, outputs=species)
     assert run.ok.all()
     assert np.isfinite(run.values).all()
 
