@@ -8,7 +8,7 @@ variance then have an error of second order.
 order  what happens in a step
 =====  ===================================================================================================================
 1      a reaction is critical when fewer than ten firings would use up a reactant; at most one of these fires in a step, at its time
-2      the step is the longest in which no species that rates depend on is expected to change by more than epsilon/2 of
+2      the step is the longest in which no species that rates or triggers depend on is expected to change by more than epsilon/2 of
        itself, nor to fluctuate by more (Cao, Gillespie and Petzold); never less than one of its cells is asked for
 3      where such a step would hold fewer than ten reactions, a hundred of them are drawn by the direct method instead
 4      first half, rates in the middle, the moment of a critical reaction if there is one (the firings before it are
@@ -364,7 +364,7 @@ def simulate_leaps(
     t_save, parameters, initial, source, felt, epsilon, max_steps, max_events, seed, patients, replicates, purpose,
     out, fired, statistics, status,
 ):  # fmt: skip
-    """Simulate a chunk of rows; arguments as `sim.kernels.ssa.simulate_events`, and 1 in ``felt`` for species that rates depend on."""
+    """Simulate a chunk of rows; arguments as `sim.kernels.ssa.simulate_events`, and 1 in ``felt`` for species that rates or triggers depend on."""
     work = allocate(structure)
     leap = allocate_leap(structure)
     stream = np.zeros(STATE_WORDS, np.uint64)

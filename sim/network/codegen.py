@@ -36,7 +36,7 @@ class CompiledNetwork:
     structure : Structure
     species, parameters, outputs, events : tuple of str
     felt : ndarray of int, shape (n_species,)
-        1 for species that a rate depends on.
+        1 for species that a rate or the condition of a trigger depends on.
     initial, defaults : ndarray
         Initial state and parameter values.
     classification : Classification
@@ -101,7 +101,8 @@ def _compile(network: Network, outputs: Sequence[str]) -> CompiledNetwork:
     )
     triggers = [e.when for e in network.all_events if e.when is not None]
     depends_on_time = depends_on_time or any("time" in network.depends_on(when) for when in triggers)
-    felt = {name for reaction in network.all_reactions for name in network.depends_on(reaction.rate)}
+    looked_at = [*(reaction.rate for reaction in network.all_reactions), *triggers]
+    felt = {name for expression in looked_at for name in network.depends_on(expression)}
     return CompiledNetwork(
         functions=functions,
         structure=structure_of(generator),

@@ -194,6 +194,17 @@ def test_events_fall_at_their_time_and_triggers_after_a_step() -> None:
     assert out["X"][:, 2] == pytest.approx(4e5, rel=0.05)
 
 
+def test_a_trigger_on_what_no_rate_feels_is_met_in_its_step_whatever_is_saved() -> None:
+    """100 a day from none, stopped at 500: on day 5 within the share of a step; leaps to the next save stopped on day 20, at 2000."""
+    net = network({"X": 0}, ("0 -> X", "100"))
+    net.event("full", when="X >= 500", stop=True)
+    for days in ([0, 20], list(range(21))):
+        out = simulate(net, days, "tau_leap", n=50, seed=1)
+        assert out["X"][:, -1].min() >= 500
+        assert out["X"][:, -1].max() < 560
+        assert out.fired["full"].mean() == pytest.approx(5, abs=0.25)
+
+
 @many_draws
 def test_the_same_seed_gives_the_same_bytes_with_any_number_of_threads() -> None:
     net = CURVED["predator and prey"]
