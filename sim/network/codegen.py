@@ -14,7 +14,7 @@ from sim.kernels.cache import load_generated
 from sim.kernels.structure import Structure
 from sim.network.classification import Classification
 from sim.network.generator import Generator
-from sim.network.tables import structure_of
+from sim.network.tables import slopes_of, structure_of
 
 if TYPE_CHECKING:
     from sim.network.network import Network
@@ -37,6 +37,8 @@ class CompiledNetwork:
     species, parameters, outputs, events : tuple of str
     felt : ndarray of int, shape (n_species,)
         1 for species that a rate or the condition of a trigger depends on.
+    partials, terms : ndarray of int, shape (k, 2) and (m, 3)
+        Derivatives of named sums and rates, as `sim.network.tables.slopes_of` gives them.
     initial, defaults : ndarray
         Initial state and parameter values.
     classification : Classification
@@ -52,6 +54,8 @@ class CompiledNetwork:
     events: tuple[str, ...]
     is_count: np.ndarray[Any, np.dtype[np.int64]]
     felt: np.ndarray[Any, np.dtype[np.int64]]
+    partials: np.ndarray[Any, np.dtype[np.int64]]
+    terms: np.ndarray[Any, np.dtype[np.int64]]
     initial: np.ndarray[Any, np.dtype[np.float64]]
     defaults: np.ndarray[Any, np.dtype[np.float64]]
     classification: Classification
@@ -103,6 +107,7 @@ def _compile(network: Network, outputs: Sequence[str]) -> CompiledNetwork:
     depends_on_time = depends_on_time or any("time" in network.depends_on(when) for when in triggers)
     looked_at = [*(reaction.rate for reaction in network.all_reactions), *triggers]
     felt = {name for expression in looked_at for name in network.depends_on(expression)}
+    partials, terms = slopes_of(generator)
     return CompiledNetwork(
         functions=functions,
         structure=structure_of(generator),
@@ -112,6 +117,8 @@ def _compile(network: Network, outputs: Sequence[str]) -> CompiledNetwork:
         events=tuple(e.name for e in network.all_events),
         is_count=np.array([int(s.kind == "count") for s in network.all_species], dtype=np.int64),
         felt=np.array([int(s.name in felt) for s in network.all_species], dtype=np.int64),
+        partials=partials,
+        terms=terms,
         initial=np.array([float(s.initial) for s in network.all_species], dtype=np.float64),
         defaults=np.array([float(p.value) for p in network.all_parameters], dtype=np.float64),
         classification=generator.classification,

@@ -79,6 +79,35 @@ def structure_of(generator: Generator) -> Structure:
     )
 
 
+def slopes_of(generator: Generator) -> tuple[Integers, Integers]:
+    """Return which quantity has a derivative by which, and the terms that make it up, as the leap takes them.
+
+    Quantities are the species, then the named sums, then the rates. The first table has a row for each derivative: of what, by
+    what, a named sum before all that use it. The second has a row for each term: place in the first, value, multiplier.
+
+    Parameters
+    ----------
+    generator : Generator
+    """
+    places, rates = generator.places, generator.classification.rates
+    n, sums, hazards = len(places.species), len(places.sums), len(generator.hazards)
+    quantity = {**places.species, **{name: n + k for name, k in places.sums.items()}}
+    parts: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for name, place in places.sums.items():
+        for variable, index in generator.sum_gradient[name].items():
+            if variable != "time":
+                parts.setdefault((n + place, quantity[variable]), []).append((hazards + index, n))
+    for r, rate in enumerate(rates):
+        owner, factor = n + sums + r, n if rate.reactant is None else places.species[rate.reactant]
+        if rate.reactant is not None:
+            parts.setdefault((owner, factor), []).append((generator.hazards[rate.hazard], n))
+        for variable, index in generator.hazard_gradient[rate.hazard].items():
+            if variable != "time":
+                parts.setdefault((owner, quantity[variable]), []).append((hazards + index, factor))
+    terms = [(k, *part) for k, group in enumerate(parts.values()) for part in group]
+    return _table(list(parts), 2), _table(terms, 3)
+
+
 def _table(rows: Sequence[Sequence[int]], width: int) -> Integers:
     return np.array(rows, dtype=np.int64).reshape(len(rows), width)
 
