@@ -184,6 +184,8 @@ def _driver(kernel: Kernel, compiled: CompiledNetwork) -> tuple[Callable[..., No
 
         return simulate_leaps, (
             compiled.felt,
+            compiled.partials,
+            compiled.terms,
             float(kernel.epsilon),
             int(kernel.max_steps),
             int(kernel.max_events),
