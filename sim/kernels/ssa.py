@@ -1,7 +1,8 @@
 """Kernel `ssa`: Gillespie's direct method, exact for any network of counts whose rates do not depend on time.
 
-Rates come from the compiled hazards of the network; waiting times are exponential, the reaction is found by a linear search. Timed
-events fall at their time exactly, since waiting is without memory; triggers are looked at after each reaction. Counts are whole
+Waiting times are exponential, and each reaction has its chance by its rate. A network of moderate size has a loop of its own, which computes
+only the rates that a reaction has changed (sim/network/jumps.py); for others the tables are walked (`walk`), with the same numbers. Timed
+events fall at their time exactly; triggers are looked at after each reaction. Counts are whole
 float64 numbers, exact below 2^53; a row ends where one is larger, since it would miss events without a trace.
 
 Reference: Gillespie, J. Phys. Chem. 81 (1977) 2340, doi:10.1021/j100540a008. On failure (a negative rate, a rate that is not
@@ -27,6 +28,7 @@ from sim.kernels.structure import (
     FACTOR,
     FUNCTION_TYPES,
     HAZARD,
+    JUMPS,
     STRUCTURE_TYPE,
 )
 
@@ -58,15 +60,13 @@ def is_countable(x, n):
 
 @jit
 def choose_reaction(aim, rate):
-    """Return the reaction at which the sum of rates reaches ``aim``, by a linear search."""
-    chosen = 0
+    """Return the reaction with which the sum of rates exceeds ``aim``, by a linear search."""
+    reached = 0.0
     for r in range(rate.shape[0]):
-        if rate[r] > 0.0:
-            chosen = r
-            aim -= rate[r]
-            if aim <= 0.0:
-                break
-    return chosen
+        reached += rate[r]
+        if aim < reached:
+            return r
+    return rate.shape[0] - 1
 
 
 @jit
@@ -104,13 +104,50 @@ def begin(x0, t, static, event_times, conditions, structure, work, fired):
 
 
 @jit
+def walk(t, target, hazards, structure, work, rate, stream, most, clock):
+    """Let exact events happen from t to the target, or so many, by walking the tables; return a status.
+
+    The same as the loop that sim/network/jumps.py writes for a network, number by number; every rate is computed anew after each event.
+    """
+    status, number, need = OK, 0, clock[2]
+    while True:
+        total = propensities(t, work.x, structure, hazards, work, rate)
+        if total < 0.0:
+            status = NEGATIVE_PROPENSITY
+            break
+        if not total < math.inf:
+            status = NON_FINITE
+            break
+        if total == 0.0:
+            t = target
+            break
+        arrives = t + need / total
+        if arrives >= target:
+            need = max(need - (target - t) * total, 0.0)
+            t = target
+            break
+        t = arrives
+        need = exponential(stream)
+        number += 1
+        aim = uniform(stream) * total
+        if aim >= total:
+            aim = 0.0  # rounded up to the end
+        status = change(choose_reaction(aim, rate), work.x, structure)
+        if status != OK or number == most:
+            break
+    clock[0], clock[1], clock[2] = t, number, need
+    return status
+
+
+@jit
 def simulate_row(
-    static, hazards, observe, event_times, conditions, effects, structure,
-    t_save, x0, max_events, work, rate, stream, out, fired, statistics,
+    static, hazards, observe, event_times, conditions, effects, jumps, own, structure,
+    t_save, x0, max_events, work, rate, clock, stream, out, fired, statistics,
 ):  # fmt: skip
     """Simulate one row whose parameters stand in work.p; return its status.
 
-    One long loop: what it keeps from event to event is in its locals, which every part would have to take and give back.
+    ``clock`` has the time, the number of events, and what is left of the waiting for the next, in units of its mean: it is kept over saves
+    and timed events, so that these do not change the course.
     """
     n, x = structure.n_species, work.x
     t, t_end, saves, saved = t_save[0], t_save[-1], t_save.shape[0], 0
@@ -118,58 +155,43 @@ def simulate_row(
     if outcome != OK:
         return outcome
     triggers = events.has_triggers(structure)
-    look = True
+    clock[2] = exponential(stream)
     while True:
-        if look or triggers:
-            outcome, number = events.settle(
-                t, x, structure, conditions, effects, work, fired, True, stream, max_events - statistics[2]
-            )
-            statistics[2] += number
-            if outcome == events.STOPPED:
-                hold(saved, t_save, x, observe, work, out)
-                return OK
-            if outcome != OK:
-                return outcome
-            if number > 0 and not is_countable(x, n):
-                return CAPACITY
-            look = False
+        outcome, number = events.settle(
+            t, x, structure, conditions, effects, work, fired, True, stream, max_events - statistics[2]
+        )
+        statistics[2] += number
+        if outcome == events.STOPPED:
+            hold(saved, t_save, x, observe, work, out)
+            return OK
+        if outcome != OK:
+            return outcome
+        if number > 0 and not is_countable(x, n):
+            return CAPACITY
         while saved < saves and t_save[saved] <= t:
             observe(t_save[saved], x, work.p, work.a, out[saved])
             saved += 1
         if saved == saves:
             return OK
-        total = propensities(t, x, structure, hazards, work, rate)
-        statistics[3] += 1
-        if total < 0.0:
-            return NEGATIVE_PROPENSITY
-        if not total < math.inf:
-            return NON_FINITE
-        target = min(t_end, events.next_time(structure, work))
-        arrives = t + exponential(stream) / total if total > 0.0 else math.inf
-        until = min(arrives, target)
-        while saved < saves and t_save[saved] < until:
-            observe(t_save[saved], x, work.p, work.a, out[saved])
-            saved += 1
-        if arrives >= target:
-            t = target
-            look = True
-            if target == t_end and events.next_time(structure, work) > t_end:
-                while saved < saves:
-                    observe(t_save[saved], x, work.p, work.a, out[saved])
-                    saved += 1
-                return OK
-            continue
-        t = arrives
-        statistics[2] += 1
-        if statistics[2] > max_events:
-            return EVENT_BUDGET
-        outcome = change(choose_reaction(uniform(stream) * total, rate), x, structure)
+        target = min(t_end, t_save[saved], events.next_time(structure, work))
+        most = 1 if triggers else max_events - statistics[2] + 1
+        if own:
+            outcome = jumps(t, target, x, work.p, work.a, stream, most, clock)
+        else:
+            outcome = walk(t, target, hazards, structure, work, rate, stream, most, clock)
+        t = clock[0]
+        statistics[2] += int(clock[1])
+        statistics[3] += int(clock[1]) + 1
         if outcome != OK:
             return outcome
+        if statistics[2] > max_events:
+            return EVENT_BUDGET
 
 
 _SIGNATURE = types.void(
     *FUNCTION_TYPES,
+    types.FunctionType(JUMPS),
+    types.boolean,
     STRUCTURE_TYPE,
     types.float64[::1],
     types.float64[:, ::1],
@@ -187,21 +209,31 @@ _SIGNATURE = types.void(
 )
 
 
+@jit_as(JUMPS)
+def no_jumps(t, target, x, p, a, stream, most, clock):
+    """Stand where a network has no loop of its own."""
+    return OK
+
+
 @jit_as(_SIGNATURE, allocating=True)
 def simulate_events(
-    static, hazards, slopes, derivatives, factorise, solve, observe, event_times, conditions, effects, structure,
+    static, hazards, slopes, derivatives, factorise, solve, observe, event_times, conditions, effects, jumps, own, structure,
     t_save, parameters, initial, source, max_events, seed, patients, replicates, purpose,
     out, fired, statistics, status,
 ):  # fmt: skip
-    """Simulate a chunk of rows; arguments as `sim.kernels.ode.simulate_ode`, then the key of each row's random stream."""
+    """Simulate a chunk of rows; arguments as `sim.kernels.ode.simulate_ode`, then the key of each row's random stream.
+
+    ``jumps`` is the network's own loop of events where ``own`` says that it has one.
+    """
     work = allocate(structure)
     rate = np.zeros(structure.reaction.shape[0])
+    clock = np.zeros(3)
     stream = np.zeros(STATE_WORDS, np.uint64)
     for i in range(source.shape[0]):
         seed_stream(stream, seed, patients[i], replicates[i], purpose)
         for k in range(structure.n_parameters):
             work.p[k] = parameters[source[i], k]
         status[i] = simulate_row(
-            static, hazards, observe, event_times, conditions, effects, structure,
-            t_save, initial[source[i]], max_events, work, rate, stream, out[i], fired[i], statistics[i],
+            static, hazards, observe, event_times, conditions, effects, jumps, own, structure,
+            t_save, initial[source[i]], max_events, work, rate, clock, stream, out[i], fired[i], statistics[i],
         )  # fmt: skip

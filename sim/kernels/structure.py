@@ -89,6 +89,11 @@ OBSERVE = types.void(_float, _vector, _vector, _vector, _vector)
 """observe(t, x, p, a, y): the outputs. The same shape serves event_times and conditions."""
 EFFECTS = types.void(_integer, _float, _vector, _vector, _vector, _vector)
 """effects(event, t, x, p, a, values)."""
+JUMPS = types.int64(
+    _float, _float, _vector, _vector, _vector, types.Array(types.uint64, 1, "C"), _integer, _vector
+)
+"""jumps(t, target, x, p, a, stream, most, clock): exact events from t to the target or so many; returns a status, takes what is left
+of the waiting from clock, and writes time, number and that into it."""
 
 STRUCTURE_TYPE = types.NamedTuple(
     (_integer,) * 8

@@ -14,6 +14,7 @@ from sim.kernels.cache import load_generated
 from sim.kernels.structure import Structure
 from sim.network.classification import Classification
 from sim.network.generator import Generator
+from sim.network.jumps import jumps_source
 from sim.network.tables import slopes_of, structure_of
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class CompiledNetwork:
     ----------
     functions : tuple of callables
         In the order of `FUNCTIONS`.
+    events_source : str or None
+        Text of the network's own loop of exact events; None where it would be long.
     structure : Structure
     species, parameters, outputs, events : tuple of str
     felt : ndarray of int, shape (n_species,)
@@ -47,6 +50,7 @@ class CompiledNetwork:
     """
 
     functions: tuple[Any, ...]
+    events_source: str | None
     structure: Structure
     species: tuple[str, ...]
     parameters: tuple[str, ...]
@@ -98,6 +102,7 @@ def _compile(network: Network, outputs: Sequence[str]) -> CompiledNetwork:
     generator = Generator(network, outputs)
     source = generator.source()
     functions = _functions(source)
+    structure = structure_of(generator)
     depends_on_time = any("time" in e.symbols for e in generator.hazards) or any(
         "time" in network_definition.expression.symbols
         for network_definition in network.all_definitions
@@ -110,7 +115,8 @@ def _compile(network: Network, outputs: Sequence[str]) -> CompiledNetwork:
     partials, terms = slopes_of(generator)
     return CompiledNetwork(
         functions=functions,
-        structure=structure_of(generator),
+        events_source=jumps_source(generator, structure.signed),
+        structure=structure,
         species=tuple(generator.places.species),
         parameters=tuple(generator.places.parameters),
         outputs=generator.outputs,
@@ -131,3 +137,9 @@ def _compile(network: Network, outputs: Sequence[str]) -> CompiledNetwork:
 def _functions(source: str) -> tuple[Any, ...]:
     module = load_generated(source)
     return tuple(getattr(module, name) for name in FUNCTIONS)
+
+
+@lru_cache(maxsize=64)
+def compile_jumps(source: str) -> Any:
+    """Return the compiled loop of exact events."""
+    return load_generated(source).jumps

@@ -15,7 +15,7 @@ from sim.kernels import cache
 from sim.kernels import status as codes
 from sim.network.arguments import read_flag, read_outputs, read_times, read_whole, shown
 from sim.network.batch import Batch, read_batch
-from sim.network.codegen import CompiledNetwork, compile_network
+from sim.network.codegen import CompiledNetwork, compile_jumps, compile_network
 from sim.network.options import KERNELS, ODE, SSA, Hybrid, Kernel, TauLeap, absolute_tolerances, choose
 from sim.network.streams import PURPOSES
 from sim.network.suitability import check_counts
@@ -207,7 +207,10 @@ def _runner(
 ) -> Callable[[slice, tuple[npt.NDArray[Any], ...]], None]:
     """Return the function that simulates some rows and fills their views."""
     drive, options = _driver(kernel, compiled)
-    common = (*compiled.functions, compiled.structure, times, batch.parameters, batch.initial)
+    functions = compiled.functions
+    if isinstance(kernel, SSA):
+        functions = (*functions, *_own_events(compiled))
+    common = (*functions, compiled.structure, times, batch.parameters, batch.initial)
     if isinstance(kernel, ODE):
         return lambda here, filled: drive(*common, batch.source[here], *options, *filled)
     key, purpose = np.uint64(seed), PURPOSES["dynamics"]
@@ -221,6 +224,14 @@ def _runner(
         purpose,
         *filled,
     )
+
+
+def _own_events(compiled: CompiledNetwork) -> tuple[Any, bool]:
+    """Return the network's own loop of exact events and True, or a stand-in and False."""
+    from sim.kernels.ssa import no_jumps
+
+    source = compiled.events_source
+    return (no_jumps, False) if source is None else (compile_jumps(source), True)
 
 
 def _warn(status: IntArray, batch: Batch, kernel: str) -> None:
