@@ -1,0 +1,248 @@
+"""Laws of small networks by other means than simulation: generating functions, closed forms, and the master equation on a box.
+
+A law is the probabilities of 0, 1, 2, ... of one species at one time. Nothing here reads a `Network` or calls a kernel: rates are
+written a second time, as functions of arrays.
+
+References: Kendall, Ann. Math. Stat. 19 (1948) 1, doi:10.1214/aoms/1177730285 (birth and death); Lea and Coulson, J. Genet. 49 (1949) 264,
+doi:10.1007/BF02986080 (mutants of a growing clone); Munsky and Khammash, J. Chem. Phys. 124 (2006) 044104, doi:10.1063/1.2145882
+(finite state projection).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.integrate import solve_ivp
+from scipy.sparse import coo_array, csr_array
+from scipy.sparse.linalg import expm_multiply
+
+Floats = NDArray[np.float64]
+Complex = NDArray[np.complex128]
+Generating = Callable[[Complex], Complex]
+Rate = Callable[..., Floats]
+
+ROUNDING = 1e-13
+"""Probabilities below it are rounding of the oracle, and no sample will meet them."""
+LEAK = 1e-9
+"""Probability that a finite state projection may lose."""
+
+
+@dataclass(frozen=True)
+class Law:
+    """Probabilities of 0, 1, 2, ...; what is missing to one lies beyond."""
+
+    p: Floats
+
+    @property
+    def values(self) -> Floats:
+        return np.arange(len(self.p), dtype=float)
+
+    @property
+    def cumulative(self) -> Floats:
+        return np.minimum(np.cumsum(self.p), 1.0)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether so little lies beyond that sums over the law are its moments."""
+        return bool(1.0 - self.p.sum() < 1e-9)
+
+    @property
+    def mean(self) -> float:
+        return float(self.p @ self.values)
+
+    @property
+    def variance(self) -> float:
+        return float(self.p @ (self.values - self.mean) ** 2)
+
+
+def law(p: Floats) -> Law:
+    return Law(np.where(p > ROUNDING, p, 0.0))
+
+
+def from_generating(function: Generating, size: int, damping: float = 1.0) -> Law:
+    """Invert a generating function on a circle. ``damping`` (radius to the power size) holds off what lies beyond size: it wraps around."""
+    radius = damping ** (1.0 / size)
+    circle = radius * np.exp(2j * np.pi * np.arange(size) / size)
+    p = np.fft.fft(function(circle)).real / size
+    p = p * radius ** -np.arange(size)
+    return law(p)
+
+
+def line(birth: float, death: float, t: float) -> Generating:
+    """Generating function of the cells that one cell has become: Kendall's law."""
+    if birth == 0.0:
+        return lambda z: 1.0 + (z - 1.0) * np.exp(-death * t)
+    if birth == death:
+        return lambda z: (birth * t * (1.0 - z) + z) / (1.0 + birth * t * (1.0 - z))
+    decay = np.exp(-(birth - death) * t)
+
+    def function(z: Complex) -> Complex:
+        # 1/(1 - F) = decay/(1 - z) + birth (1 - decay)/(birth - death), free of poles on the circle
+        spread = birth * (1.0 - decay) / (birth - death)
+        return 1.0 - (1.0 - z) / (decay + spread * (1.0 - z))
+
+    return function
+
+
+def birth_death(birth: float, death: float, start: int, t: float, size: int) -> Law:
+    one = line(birth, death, t)
+    return from_generating(lambda z: one(z) ** start, size)
+
+
+def extinct(birth: float, death: float, start: int, t: float = np.inf) -> float:
+    """Probability that no cell is left by t, or ever."""
+    if np.isinf(t):
+        return min(1.0, death / birth) ** start
+    grown = np.exp((birth - death) * t)
+    return float((death * (grown - 1.0) / (birth * grown - death)) ** start)
+
+
+def nodes(t: float, panels: int = 60, points: int = 12) -> tuple[Floats, Floats]:
+    """Gauss-Legendre nodes and weights on (0, t), in panels that grow from 0 in a geometric way, where lines are young."""
+    x, w = np.polynomial.legendre.leggauss(points)
+    edges = np.concatenate(([0.0], np.geomspace(1e-6 * t, t, panels)))
+    width = np.diff(edges)[:, None]
+    return (edges[:-1, None] + 0.5 * width * (1.0 + x)).ravel(), (0.5 * width * w).ravel()
+
+
+def newcomers(
+    rate: Callable[[float], float],
+    batch: int,
+    birth: float,
+    death: float,
+    t: float,
+    size: int,
+    damping: float = 1.0,
+) -> Law:
+    """Law of the descendants, at t, of newcomers that come from none in batches at a rate that depends on time."""
+    ages, weights = nodes(t)
+
+    def function(z: Complex) -> Complex:
+        total = np.zeros_like(z)
+        for age, weight in zip(ages, weights, strict=True):
+            total += weight * rate(t - age) * (line(birth, death, age)(z) ** batch - 1.0)
+        return np.exp(total)
+
+    return from_generating(function, size, damping)
+
+
+def immigration_birth_death(source: float, birth: float, death: float, t: float, size: int) -> Law:
+    """Negative binomial, from none at the start."""
+    from scipy import stats
+
+    spread = birth * (np.exp((birth - death) * t) - 1.0) / (birth - death)
+    return law(stats.nbinom.pmf(np.arange(size), source / birth, 1.0 / (1.0 + spread)))
+
+
+def mutants(
+    wild: tuple[float, float],
+    rate: float,
+    mutant: tuple[float, float],
+    start: int,
+    t: float,
+    size: int,
+    damping: float = 1.0,
+) -> Law:
+    """Law of the mutants of a clone: wild cells divide, die and throw off mutants, which divide and die.
+
+    One wild cell: f' = b f^2 + d - (b + d + u) f + u f g, with g the line of a mutant.
+    """
+    birth, death = wild
+
+    def function(z: Complex) -> Complex:
+        def slope(s: float, y: Floats) -> Floats:
+            f = y[: len(z)] + 1j * y[len(z) :]
+            g = line(*mutant, s)(z)
+            found = birth * f * f + death - (birth + death + rate) * f + rate * f * g
+            return np.concatenate([found.real, found.imag])
+
+        begin = np.concatenate([np.ones(len(z)), np.zeros(len(z))])
+        end = solve_ivp(slope, (0.0, t), begin, "DOP853", rtol=1e-11, atol=1e-13).y[:, -1]
+        return (end[: len(z)] + 1j * end[len(z) :]) ** start
+
+    return from_generating(function, size, damping)
+
+
+def no_mutants(birth: float, rate: float, start: int, t: float) -> float:
+    """Probability that a clone without death has thrown off no mutant."""
+    both = birth + rate
+    return float((both / (birth + rate * np.exp(both * t))) ** start)
+
+
+def lea_coulson(mutations: float, size: int) -> Law:
+    """Mutants that grow as fast as the wild cells, which follow their mean from one cell: p_n = m/n sum of p_i/(n - i + 1)."""
+    p = np.zeros(size)
+    p[0] = np.exp(-mutations)
+    for n in range(1, size):
+        p[n] = mutations / n * np.sum(p[:n] / (n - np.arange(n) + 1.0))
+    return law(p)
+
+
+@dataclass(frozen=True, eq=False)
+class Master:
+    """A master equation: changes and rates of reactions on a box of states, whose upper ends must not be reached."""
+
+    reactions: Sequence[tuple[tuple[int, ...], Rate]]
+    start: tuple[int, ...]
+    shape: tuple[int, ...]
+
+    def at(self, t: float, observed: int = 0) -> Law:
+        """Return the law of one species at t; raise where the box is too small."""
+        end = _state(self, t)
+        others = tuple(axis for axis in range(len(self.shape)) if axis != observed)
+        return law(end.sum(axis=others))
+
+    def generator(self) -> csr_array:
+        """Return the matrix of dp/dt = A p. What leaves the box is lost to p."""
+        grid = np.indices(self.shape).reshape(len(self.shape), -1)
+        states = grid.shape[1]
+        rows, columns, entries = [], [], []
+        for change, rate in self.reactions:
+            a = np.broadcast_to(np.asarray(rate(*grid.astype(float)), float), (states,))
+            target = grid + np.array(change)[:, None]
+            assert not np.any(a[np.any(target < 0, axis=0)] > 0.0), "a rate takes a count below zero"
+            inside = np.all(target < np.array(self.shape)[:, None], axis=0)
+            here = np.flatnonzero(inside & (a > 0.0))
+            rows += [np.ravel_multi_index(target[:, here], self.shape), np.arange(states)]
+            columns += [here, np.arange(states)]
+            entries += [a[here], -a]
+        places = (np.concatenate(rows), np.concatenate(columns))
+        return coo_array((np.concatenate(entries), places), shape=(states, states)).tocsr()
+
+    def state(self, t: float) -> Floats:
+        """Return the probabilities of all states of the box at t."""
+        matrix = self.generator()
+        begin = np.zeros(matrix.shape[0])
+        begin[np.ravel_multi_index(self.start, self.shape)] = 1.0
+        is_chain = len(self.shape) == 1 and all(abs(change[0]) == 1 for change, _ in self.reactions)
+        end = along_chain(matrix, begin, t) if is_chain else expm_multiply(matrix * t, begin)
+        assert abs(1.0 - end.sum()) < LEAK, f"{1.0 - end.sum():.1e} of the law has left the box"
+        return np.asarray(end).reshape(self.shape)
+
+
+@cache
+def _state(master: Master, t: float) -> Floats:
+    """Species of one master equation share its solution."""
+    return master.state(t)
+
+
+def along_chain(matrix: csr_array, begin: Floats, t: float) -> Floats:
+    """Return the solution at t of dp/dt = matrix p for a chain that moves by one, whose matrix has three diagonals."""
+    below, here, above = (matrix.diagonal(k) for k in (-1, 0, 1))
+
+    def slope(_: float, p: Floats) -> Floats:
+        found = here * p
+        found[1:] += below * p[:-1]
+        found[:-1] += above * p[1:]
+        return np.asarray(found)
+
+    band = np.zeros((3, len(begin)))
+    band[0, 1:], band[1], band[2, :-1] = above, here, below
+    run = solve_ivp(
+        slope, (0.0, t), begin, "LSODA", rtol=1e-10, atol=1e-14, lband=1, uband=1, jac=lambda _t, _p: band
+    )
+    return np.asarray(run.y[:, -1])

@@ -1,0 +1,116 @@
+"""The questions themselves: their bounds hold, they find what they say they find, and right laws pass.
+
+Samples are drawn from the laws by NumPy, so what is tested here is the suite and not a kernel.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import stats
+
+from tests.statistical import oracles
+from tests.statistical.cases import CASES
+from tests.statistical.checks import STATISTICS, applicable, binomial_p, power, upper_half
+from tests.statistical.oracles import Law
+from tests.statistical.suite import FAMILY, ROWS, asked, level, questions
+
+Floats = NDArray[np.float64]
+
+EFFECT = {"mean": 0.1, "variance": 0.5, "law": 0.05, "bins": 0.05, "none": 0.05, "pairs": 0.06, "twins": 0.06}
+"""What is found with probability 0.99 or more at `ROWS` rows: a part of a standard deviation for the mean, of itself for the
+variance, a probability for the others. Heavy tails set that of the variance: where the law is normal it is 0.14."""
+EACH = [(name, t) for name, case in CASES.items() for t in case.times if asked(name, t) != ("none",)]
+
+
+def drawn(law: Law, rows: int, seed: int = 1) -> Floats:
+    random = np.random.default_rng(seed)
+    return np.searchsorted(law.cumulative, random.random(rows), side="right").astype(float)
+
+
+def test_the_level_is_shared_by_all_that_is_asked() -> None:
+    assert level() * len(questions()) == pytest.approx(FAMILY)
+    assert len(set(questions())) == len(questions())
+
+
+@pytest.mark.parametrize(("name", "t"), EACH)
+def test_each_statistic_finds_the_effect_that_is_stated(name: str, t: float) -> None:
+    law = CASES[name].law(t)
+    found = {one: power(one, law, ROWS, level()).effect for one in asked(name, t)}
+    assert all(effect <= EFFECT[one] for one, effect in found.items()), found
+
+
+def test_the_effect_on_a_normal_variance_is_as_stated() -> None:
+    law = oracles.law(stats.poisson.pmf(np.arange(1200), 900.0))
+    assert power("variance", law, ROWS, level()).effect < 0.14
+
+
+@pytest.mark.parametrize(("name", "t"), EACH)
+def test_numbers_of_the_law_itself_raise_no_alarm(name: str, t: float) -> None:
+    law = CASES[name].law(t)
+    x = drawn(law, ROWS)
+    found = {one: STATISTICS[one](x, law) for one in applicable(law)}
+    assert min(found.values()) > level(), found
+
+
+def planted(statistic: str, law: Law, x: Floats, effect: float, random: np.random.Generator) -> Floats:
+    """Return numbers whose law is off by an effect in the units of `power`."""
+    chosen = random.random(len(x))
+    cut, half = upper_half(law)
+    if statistic == "mean":
+        shift = effect * np.sqrt(law.variance)
+        return x + np.floor(shift) + (chosen < shift % 1.0)
+    if statistic == "variance":
+        return law.mean + (x - law.mean) * np.sqrt(1.0 + effect)
+    if statistic == "none":
+        rise = effect / (1.0 - law.p[0])
+        return np.where(chosen < rise, 0.0, x)
+    if statistic in ("law", "bins"):
+        return np.where((x <= cut) & (chosen < effect / (1.0 - half)), cut + 1.0, x)
+    # Rows that repeat others: of the pairs that are not both in the upper half, so many more are.
+    one, other = (
+        (slice(0, None, 2), slice(1, None, 2))
+        if statistic == "pairs"
+        else (slice(0, len(x) // 2), slice(len(x) // 2, None))
+    )
+    found = x.copy()
+    found[other] = np.where(chosen[other] < effect / (half * (1.0 - half)), x[one], x[other])
+    return found
+
+
+@pytest.mark.parametrize(("name", "t"), EACH)
+def test_a_planted_effect_raises_the_alarm(name: str, t: float) -> None:
+    """Negative controls: each statistic of each law, with an effect that is missed once in a million."""
+    law = CASES[name].law(t)
+    random = np.random.default_rng(2)
+    for statistic in asked(name, t):
+        effect = power(statistic, law, ROWS, level(), wanted=1.0 - 1e-6).effect
+        x = planted(statistic, law, drawn(law, ROWS), effect, random)
+        assert STATISTICS[statistic](x, law) < level(), (statistic, effect)
+
+
+@pytest.mark.parametrize("statistic", ["mean", "variance"])
+def test_the_bound_holds_in_the_tail_of_a_skewed_law(statistic: str) -> None:
+    """2,000 samples of 200 geometric numbers: of p-values below 0.01 there are at most the 20 that it allows, and 5 deviations more."""
+    law = oracles.law(stats.geom.pmf(np.arange(1, 400), 0.2))
+    found = [STATISTICS[statistic](drawn(law, 200, seed), law) for seed in range(2000)]
+    assert np.sum(np.array(found) < 0.01) < 20 + 5 * np.sqrt(20)
+    assert np.sum(np.array(found) < 0.2) > 20, "nor is it empty"
+
+
+def test_an_allowance_is_room_for_the_mean_and_no_more() -> None:
+    law = oracles.birth_death(1.0, 1.3, 3000, 1.5, 8192)
+    x = drawn(law, ROWS)
+    within, beyond = np.round(1.015 * x), np.round(1.03 * x)
+    for statistic in ("mean", "law", "bins"):
+        assert STATISTICS[statistic](within, law) < level()
+        assert STATISTICS[statistic](within, law, 0.02) > level()
+        assert STATISTICS[statistic](beyond, law, 0.02) < level()
+
+
+def test_the_binomial_p_value_is_two_sided_and_exact() -> None:
+    assert binomial_p(0, 10, 0.5) == pytest.approx(2 * 0.5**10)
+    assert binomial_p(10, 10, 0.5) == pytest.approx(2 * 0.5**10)
+    assert binomial_p(5, 10, 0.5) == 1.0
+    assert binomial_p(0, 10, 0.5, room=0.1) == pytest.approx(2 * 0.6**10)
