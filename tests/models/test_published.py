@@ -111,7 +111,7 @@ def test_a_wrong_equation_does_not_pass_for_the_right_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", sorted((Path(__file__).parents[1] / "reference").glob("*.py")), ids=lambda p: p.stem
+    "path", sorted((Path(__file__).parents[1] / "reference").glob("[!t]*.py")), ids=lambda p: p.stem
 )
 def test_the_scripts_know_nothing_of_sim(path: Path) -> None:
     names: list[str] = []
