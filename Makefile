@@ -55,6 +55,11 @@ slow: $(STAMP)  ## run the long statistical tests
 	$(SAY) "Running the slow tests on all cores"
 	@$(PY) -m pytest -m slow -n auto $(ARGS)
 
+.PHONY: verify
+verify: $(STAMP)  ## verify every method against exact laws, and the verification by seeded faults (hours)
+	$(SAY) "Verifying: laws, seeded faults, fresh seeds, references (two hours on one core; ARGS=\"--seeds 10\" for less)"
+	@$(PY) -m tests.statistical.verify $(ARGS)
+
 .PHONY: coverage
 coverage: $(STAMP)  ## say which lines of the kernels the tests reach, with the compiler off
 	$(SAY) "Running the kernels' tests as plain Python (three to five minutes)"

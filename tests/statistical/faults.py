@@ -1,0 +1,267 @@
+"""Seeded faults: what the suite must find, as networks that say another thing, lines of kernels, and results put together wrongly.
+
+A fault of a kernel is one or two lines of a copy of the package, which is then run as plain Python: nothing has to be compiled. A fault of a
+network goes through the compiled kernels at the rows of `make test`. Each is told which case and method it concerns; found means that
+any statistic of that case raises the alarm at the level of the whole suite, or that a row ends with a failure.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from sim.network.network import Network
+from tests.statistical.cases import CASES, birth_death, dimerisation, network
+from tests.statistical.suite import MORE_ROWS, ROWS, Floats, alarms, answers, sample
+
+ROOT = Path(__file__).resolve().parents[2]
+PLAIN_ROWS = 4000
+"""Rows of a run in plain Python, if the fault does not ask for others."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong, and where it should be seen."""
+
+    case: str
+    method: str
+
+    def alarms(self) -> list[str]:
+        raise NotImplementedError
+
+
+def judged(case: str, method: str, rows: int, net: Network | None = None) -> list[str]:
+    """Return the alarms of a sample; that rows end with a failure is one."""
+    try:
+        x = sample(CASES[case], method, rows, 1, net)
+    except AssertionError:
+        return ["rows failed"]
+    return alarms(answers(case, method, x))
+
+
+@dataclass(frozen=True)
+class OfNetwork(Fault):
+    """Another network in place of the case's."""
+
+    wrong: Network
+    rows: int = ROWS
+
+    def alarms(self) -> list[str]:
+        return judged(self.case, self.method, self.rows, self.wrong)
+
+
+@dataclass(frozen=True)
+class OfResult(Fault):
+    """Rows and times put together wrongly."""
+
+    spoil: Callable[[Floats], Floats]
+
+    def alarms(self) -> list[str]:
+        x = sample(CASES[self.case], self.method, ROWS, 1)
+        return alarms(answers(self.case, self.method, self.spoil(x)))
+
+
+@dataclass(frozen=True)
+class OfKernel(Fault):
+    """Text of a file of sim/kernels, and what stands there in its place."""
+
+    file: str
+    changes: Mapping[str, str] = field(hash=False)
+    rows: int = PLAIN_ROWS
+
+    def alarms(self) -> list[str]:
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder)
+            shutil.copytree(ROOT / "sim", copy / "sim", ignore=shutil.ignore_patterns("__pycache__"))
+            (copy / "tests").symlink_to(ROOT / "tests")
+            path = copy / "sim" / "kernels" / self.file
+            text = path.read_text("utf-8")
+            for old, new in self.changes.items():
+                if text.count(old) != 1:
+                    raise AssertionError(
+                        f"{self.file} has {text.count(old)} places that read {old!r}; the fault needs one"
+                    )
+                text = text.replace(old, new)
+            path.write_text(text, "utf-8")
+            return in_plain_python(copy, self.case, self.method, self.rows)
+
+
+def in_plain_python(folder: Path, case: str, method: str, rows: int) -> list[str]:
+    """Return the alarms of a case that is run by the package in a folder, with the compiler off."""
+    environment = {
+        **os.environ,
+        "NUMBA_DISABLE_JIT": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": str(folder),
+    }
+    command = [sys.executable, "-m", "tests.statistical.faults", case, method, str(rows)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder, check=False)
+    if done.returncode != 0:
+        raise AssertionError(done.stderr[-2000:])
+    found: list[str] = json.loads(done.stdout)
+    return found
+
+
+def wrong(name: str, **rates: str) -> Network:
+    """Return the network of a case with other rates; the keywords are numbers of reactions after an underscore."""
+    net = CASES[name].network
+    names = [reaction.name for reaction in net.all_reactions]
+    return net.with_(rates={names[int(key[1:])]: text for key, text in rates.items()})
+
+
+def killing_in(saturation: str) -> Network:
+    return wrong("killing, targets", _3=f"1.5*E*T/{saturation}")
+
+
+MUTANTS = "mutants of a dying clone"
+WILD = (("W -> 2 W", "0.5*W"), ("W -> 0", "0.9*W"))
+CLONES = (("M -> 2 M", "0.8*M"), ("M -> 0", "0.3*M"))
+START = {"W": 200, "M": 0}
+
+NETWORKS: dict[str, Fault] = {
+    "the half of a pair's rate is missing": OfNetwork("dimerisation, many", "tau_leap", dimerisation(2000, 2e-3, 0.5)),
+    "x*x for x*(x - 1)": OfNetwork("dimerisation, few", "ssa", wrong("dimerisation, few", _0="0.05*M*M/2")),
+    "a dimer takes one molecule": OfNetwork(
+        "dimerisation, few", "hybrid", network("one", {"M": 13, "D": 0}, ("M -> D", "0.05*M*(M - 1)/2"), ("D -> M", "0.2*D"))
+    ),
+    "birth and death are exchanged": OfNetwork("birth-death, few", "hybrid", birth_death(10, 1.2, 1.0)),
+    "birth is a twentieth too fast": OfNetwork("birth-death, few", "hybrid", birth_death(10, 1.05, 1.2)),
+    "birth and death are both a tenth too fast": OfNetwork("birth-death, many", "tau_leap", wrong("birth-death, many", _0="1.12*X", _1="1.42*X"), MORE_ROWS),
+    "a batch is nineteen": OfNetwork(
+        "batch immigration", "tau_leap", network("nineteen", {"X": 0}, ("0 -> 19 X", "1.5"), ("X -> 2 X", "0.3*X"), ("X -> 0", "0.8*X"))
+    ),
+    "single immigrants at the rate of a batch": OfNetwork(
+        "batch immigration", "hybrid", network("single", {"X": 0}, ("0 -> X", "30"), ("X -> 2 X", "0.3*X"), ("X -> 0", "0.8*X"))
+    ),
+    "the mutant takes the place of its mother": OfNetwork(
+        "frequent mutants", "ssa",
+        network(
+            "conversion", {"W": 10, "M": 0},
+            ("W -> 2 W", "0.5*W"), ("W -> 0", "0.4*W"), ("W -> M", "0.3*W"), ("M -> 2 M", "0.2*M"), ("M -> 0", "0.6*M"),
+        ),
+    ),
+    "both daughters are mutants": OfNetwork(
+        MUTANTS, "tau_leap", network("twins", START, *WILD, ("W -> W + 2 M", "0.004*W"), *CLONES)
+    ),
+    "mutants do not die": OfNetwork(
+        MUTANTS, "hybrid", network("immortal", START, *WILD, ("W -> W + M", "0.004*W"), CLONES[0], ("M -> 0", "0*M"))
+    ),
+    "mutation stops when the wild cells die": OfNetwork(MUTANTS, "ssa", wrong(MUTANTS, _2="0.004*W*(W/200)")),
+    "killing saturates in effectors": OfNetwork("killing, targets", "tau_leap", killing_in("(20 + E)")),
+    "killing saturates in both": OfNetwork("killing, targets", "hybrid", killing_in("(20 + T + E)")),
+    "predators eat without growing": OfNetwork(
+        "Lotka-Volterra, predators", "ssa",
+        network("hungry", {"X": 50, "Y": 40}, ("X -> 2 X", "X"), ("X + Y -> Y", "0.02*X*Y"), ("Y -> 0", "0.8*Y")),
+    ),
+    "x cubed for x*(x - 1)*(x - 2)": OfNetwork("Schloegl", "ssa", wrong("Schloegl", _1="1e-4*X*X*X/6")),
+    "the source is a twentieth too strong": OfNetwork("Schloegl", "tau_leap", wrong("Schloegl", _2="210")),
+    "crowding counts the cell itself": OfNetwork("growth to a capacity", "ssa", wrong("growth to a capacity", _0="X*(1 - X/990)")),
+}  # fmt: skip
+
+RESULTS: dict[str, Fault] = {
+    "saves are one time late": OfResult("immigration-birth-death", "hybrid", lambda x: x[:, [1, 1]]),
+    "half the rows repeat the other half": OfResult(
+        "birth-death, few", "ssa", lambda x: np.concatenate([x[: len(x) // 2], x[: len(x) // 2]])
+    ),
+    "each row twice": OfResult("birth-death, few", "hybrid", lambda x: np.repeat(x[::2], 2, axis=0)),
+    "a row in fifteen is lost and left at zero": OfResult(
+        "birth-death, few", "tau_leap", lambda x: np.where(np.arange(len(x))[:, None] % 15 == 0, 0.0, x)
+    ),
+    "counts are cut off at eight bits": OfResult("batch immigration, many", "hybrid", lambda x: x % 256),
+}
+
+KERNELS: dict[str, Fault] = {
+    "rates are stale for three reactions of four": OfKernel(
+        "immigration-birth-death", "ssa", "ssa.py",
+        {"        total = propensities(t, x, structure, hazards, work, rate)\n":
+         "        if statistics[2] % 4 == 0 or not rate.any():\n            total = propensities(t, x, structure, hazards, work, rate)\n"},
+    ),
+    "the last reaction is chosen too rarely": OfKernel(
+        "birth-death, few", "ssa", "ssa.py", {"uniform(stream) * total, rate)": "0.9 * uniform(stream) * total, rate)"}
+    ),
+    "waiting times are their means": OfKernel(
+        "immigration-birth-death", "ssa", "ssa.py", {"t + exponential(stream) / total": "t + 1.0 / total"}
+    ),
+    "a save sees the state after the reaction beyond it": OfKernel(
+        "immigration-birth-death", "ssa", "ssa.py", {"t_save[saved] < until:": "t_save[saved] < until - 0.2:"}
+    ),
+    "all replicates share a stream": OfKernel(
+        "birth-death, few", "ssa", "ssa.py", {"patients[i], replicates[i], purpose": "patients[i], 0, purpose"}
+    ),
+    "all patients share a stream": OfKernel(
+        "birth-death, few", "hybrid", "hybrid.py", {"patients[i], replicates[i], purpose": "0, replicates[i], purpose"}
+    ),
+    "the first half of a leap is a whole": OfKernel(
+        "birth-death, many", "tau_leap", "tau_leap.py", {"draw_firings(0.5 * dt, False": "draw_firings(dt, False"}, rows=1000
+    ),
+    "the second half of a leap is left out": OfKernel(
+        "birth-death, many", "tau_leap", "tau_leap.py",
+        {"draw_firings(dt * (min(theta, 1.0) - 0.5), True": "draw_firings(0.0 * dt, True"}, rows=1000,
+    ),
+    "leaps draw no chance": OfKernel(
+        "birth-death, many", "tau_leap", "tau_leap.py", {"firings = poisson(stream, rate * dt)": "firings = np.floor(rate * dt + 0.5)"}, rows=1000
+    ),
+    "a leap is sixty times as long": OfKernel(
+        "self-limiting growth", "tau_leap", "tau_leap.py", {"max(0.5 * epsilon * x[s], 1.0)": "max(30.0 * epsilon * x[s], 1.0)"}, rows=1000
+    ),
+    "leaps take all cells, and negative counts are clamped": OfKernel(
+        "birth-death, few", "tau_leap", "tau_leap.py",
+        {"            sound = False": "            leap.state[s] = 0.0", "max(0.5 * epsilon * x[s], 1.0)": "max(0.5 * epsilon * x[s], 5.0)",
+            "CRITICAL = 10.0": "CRITICAL = 0.0", "WORTHWHILE = 10.0": "WORTHWHILE = 0.0"},
+    ),
+    "survivors of a line are those that died": OfKernel(
+        "birth-death, few", "hybrid", "branching.py",
+        {"binomial_pair(state, n, 1.0 / whole, death_odds / whole)": "binomial_pair(state, n, death_odds / whole, 1.0 / whole)"},
+    ),
+    "lines grow by the odds of death": OfKernel(
+        "birth-death, few", "hybrid", "branching.py",
+        {"lines + negative_binomial(state, lines, birth_odds)": "lines + negative_binomial(state, lines, death_odds)"},
+    ),
+    "lines grow to their mean": OfKernel(
+        "birth-death, few", "hybrid", "branching.py",
+        {"lines + negative_binomial(state, lines, birth_odds)": "np.floor(lines * (1.0 + birth_odds) + 0.5)",
+         "import math\n": "import math\n\nimport numpy as np\n"},
+    ),
+    "the odds of birth miss those who came later": OfKernel(
+        MUTANTS, "hybrid", "branching.py",
+        {"birth_odds = growth + death_odds * (1.0 + growth)": "birth_odds = growth + death_odds"},
+    ),
+    "newcomers come at the end of the step": OfKernel(
+        MUTANTS, "hybrid", "newcomers.py", {"begin + width * time_of(uniform(state), tilt)": "begin + width"}
+    ),
+    "all newcomers of a group come early in the step": OfKernel(
+        "batch immigration, many", "hybrid", "newcomers.py",
+        {"when = begin + width * time_of(NODES[node], tilt)": "when = begin + 0.2 * width"}, rows=1000,
+    ),
+    "cells that leave are still counted where they were": OfKernel(
+        "Lotka-Volterra, prey", "hybrid", "drawing.py", {"d0, d1, d2 = d0 + m0, d1 + m1, d2 + m2": "d0, d1, d2 = d0, d1, d2"}, rows=500
+    ),
+    "the clock of rare newcomers is asked twice": OfKernel(
+        "immigration within a step", "hybrid", "rare.py", {"if mean > COMMON:": "if mean > COMMON and mean >= clock[0]:"},
+        rows=10_000,
+    ),
+    "the counted reaction is the first too often": OfKernel(
+        "dimerisation, few", "hybrid", "counted.py", {"target = uniform(stream) * total": "target = 0.85 * uniform(stream) * total"}
+    ),
+    "a bit of every random number is lost": OfKernel(
+        "birth-death, few", "ssa", "random.py", {"(next_u64(state) >> _11) | _1": "((next_u64(state) >> _11) & np.uint64(0x17FFFFFFFFFFFF)) | _1"}
+    ),
+}  # fmt: skip
+
+FAULTS: dict[str, Fault] = {**NETWORKS, **RESULTS, **KERNELS}
+ASKED = 29 / 30
+"""Share of the faults that must be found."""
+
+
+if __name__ == "__main__":
+    _case, _method, _rows = sys.argv[1:]
+    sys.stdout.write(json.dumps(judged(_case, _method, int(_rows))))
