@@ -219,7 +219,7 @@ CASES: dict[str, Case] = {
     "immigration within a step": Case(
         network("immigration of few", {"X": 0}, ("0 -> X", "1.4"), ("X -> 0", "0.02*X")),
         "X",
-        (0.5, 3.5),
+        (1.0, 4.0),
         lambda t: oracles.newcomers(lambda _: 1.4, 1, 0.0, 0.02, t, 128),
         ALL_EXACT,
         linear=True,

@@ -73,9 +73,10 @@ def mean_p(x: Floats, law: Law, allowance: float = 0.0) -> float:
 
 def variance_p(x: Floats, law: Law, allowance: float = 0.0) -> float:
     squares = (law.values - law.mean) ** 2
-    # A mean that is off by b adds the square of that to the distance from the law's mean.
-    room = 2.0 * allowance * law.variance + (allowance * law.mean) ** 2
-    return _deviation_p(law.p, squares, float(np.mean((x - law.mean) ** 2)), room, len(x))
+    observed = float(np.mean((x - law.mean) ** 2))
+    # What the mean is off by, as far as it may be, adds its square to the distance from the law's mean.
+    observed -= min(abs(float(x.mean()) - law.mean), allowance * law.mean) ** 2
+    return _deviation_p(law.p, squares, observed, 2.0 * allowance * law.variance, len(x))
 
 
 def stretched(law: Law, factor: float) -> Floats:
@@ -194,7 +195,7 @@ def power(
         )
         room = allowance * law.mean
         if statistic == "variance":
-            room = 2.0 * allowance * law.variance + room**2
+            room = 2.0 * allowance * law.variance
         unit = np.sqrt(law.variance) if statistic == "mean" else law.variance
         return Power((room + distance) / unit, (room + distance + margin * spread / np.sqrt(n)) / unit)
     if statistic == "law":

@@ -214,7 +214,7 @@ KERNELS: dict[str, Fault] = {
         "self-limiting growth", "tau_leap", "tau_leap.py", {"max(0.5 * epsilon * x[s], 1.0)": "max(30.0 * epsilon * x[s], 1.0)"}, rows=1000
     ),
     "leaps take all cells, and negative counts are clamped": OfKernel(
-        "birth-death, few", "tau_leap", "tau_leap.py",
+        "dimerisation, few", "tau_leap", "tau_leap.py",
         {"            sound = False": "            leap.state[s] = 0.0", "max(0.5 * epsilon * x[s], 1.0)": "max(0.5 * epsilon * x[s], 5.0)",
             "CRITICAL = 10.0": "CRITICAL = 0.0", "WORTHWHILE = 10.0": "WORTHWHILE = 0.0"},
     ),
@@ -247,7 +247,7 @@ KERNELS: dict[str, Fault] = {
     ),
     "the clock of rare newcomers is asked twice": OfKernel(
         "immigration within a step", "hybrid", "rare.py", {"if mean > COMMON:": "if mean > COMMON and mean >= clock[0]:"},
-        rows=10_000,
+        rows=20_000,
     ),
     "the counted reaction is the first too often": OfKernel(
         "dimerisation, few", "hybrid", "counted.py", {"target = uniform(stream) * total": "target = 0.85 * uniform(stream) * total"}
