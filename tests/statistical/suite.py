@@ -48,8 +48,7 @@ def questions() -> tuple[Question, ...]:
 
 
 def asked(name: str, t: float) -> tuple[str, ...]:
-    # Runs that are held at sixty may pass it within a leap: what is not none has no law.
-    return ("none",) if name.endswith("for ever") else applicable(CASES[name].law(t))
+    return CASES[name].only or applicable(CASES[name].law(t))
 
 
 @cache
