@@ -73,6 +73,7 @@ def part_seeds(_rows: int, seeds: int) -> Iterator[tuple[bool, str]]:
                 raised += alarms(found)
                 for line in alarms(found):
                     say(f"  ALARM seed {seed}: {line}")
+        say(f"  seed {seed}: {len(raised)} alarms so far")
     expected = asked * level()
     yield (
         not raised,
