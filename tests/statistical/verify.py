@@ -9,15 +9,20 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import TypeVar
 
 import pytest
 
 from tests.statistical.cases import CASES
 from tests.statistical.faults import ASKED, FAULTS
-from tests.statistical.suite import FAMILY, MORE_ROWS, ROWS, alarms, answers, level, questions, sample
+from tests.statistical.suite import FAMILY, MORE_ROWS, ROWS, Answer, alarms, answers, level, questions, sample
 
 PARTS = ("laws", "faults", "seeds", "tests")
+Task, Found = TypeVar("Task"), TypeVar("Found")
+PAIRS = [(name, method) for name, case in CASES.items() for method in case.methods]
+"""Every case by every method."""
 FRESH = 1001
 """First of the fresh seeds."""
 
@@ -27,57 +32,74 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
+def over_processes(work: Callable[[Task], Found], tasks: Sequence[Task]) -> Iterator[Found]:
+    """Yield what each task gives, in order, from one process a core."""
+    with ProcessPoolExecutor() as pool:
+        yield from pool.map(work, tasks)
+
+
+def ask(task: tuple[str, str, int, int]) -> list[Answer]:
+    """Answer all questions to a case by a method, rows and seed."""
+    name, method, rows, seed = task
+    return list(answers(name, method, sample(CASES[name], method, rows, seed)))
+
+
 def part_laws(rows: int, _seeds: int) -> Iterator[tuple[bool, str]]:
     """Every case by every method, seed 1."""
-    raised, asked, least = [], 0, 1.0
-    for name, case in CASES.items():
-        for method in case.methods:
-            found = list(answers(name, method, sample(case, method, rows, 1)))
-            asked += len(found)
-            least = min(least, *(one.p for one in found))
-            raised += alarms(found)
-            for line in alarms(found):
-                say(f"  ALARM {line}")
-    yield (
-        not raised,
-        f"laws: {asked} questions to {rows:,} rows each, {len(raised)} alarms, least p {least:.1e}",
-    )
+    raised, asked, least = 0, 0, 1.0
+    for found in over_processes(ask, [(*pair, rows, 1) for pair in PAIRS]):
+        asked += len(found)
+        least = min(least, *(one.p for one in found))
+        for line in alarms(found):
+            raised += 1
+            say(f"  ALARM {line}")
+    yield not raised, f"laws: {asked} questions to {rows:,} rows each, {raised} alarms, least p {least:.1e}"
     yield (
         asked == len(questions()),
         f"      level {level():.1e} a question; {FAMILY:g} false alarms expected in all of them",
     )
 
 
+def is_found(fault: str) -> bool:
+    return bool(FAULTS[fault].alarms())
+
+
 def part_faults(_rows: int, _seeds: int) -> Iterator[tuple[bool, str]]:
     """Seeded faults."""
     found = 0
-    for name, fault in FAULTS.items():
-        raised = fault.alarms()
-        found += bool(raised)
+    for (name, fault), raised in zip(FAULTS.items(), over_processes(is_found, list(FAULTS)), strict=True):
+        found += raised
         if not raised:
             say(f"  not found: {name} ({fault.case}, {fault.method})")
     enough = found >= ASKED * len(FAULTS)
     yield enough, f"faults: {found} of {len(FAULTS)} found (asked: 29 of 30)"
 
 
+def ask_afresh(seed: int) -> tuple[int, list[str]]:
+    """Return how many questions of `make test` were asked of a seed, and the alarms."""
+    asked, raised = 0, []
+    for name, method in PAIRS:
+        if method not in CASES[name].costly:
+            found = ask((name, method, ROWS, seed))
+            asked += len(found)
+            raised += [f"seed {seed}: {line}" for line in alarms(found)]
+    return asked, raised
+
+
 def part_seeds(_rows: int, seeds: int) -> Iterator[tuple[bool, str]]:
     """Fresh seeds on good code: what `make test` asks, again and again."""
-    raised, asked = [], 0
-    for seed in range(FRESH, FRESH + seeds):
-        for name, case in CASES.items():
-            for method in case.methods:
-                if method in case.costly:
-                    continue
-                found = list(answers(name, method, sample(case, method, ROWS, seed)))
-                asked += len(found)
-                raised += alarms(found)
-                for line in alarms(found):
-                    say(f"  ALARM seed {seed}: {line}")
-        say(f"  seed {seed}: {len(raised)} alarms so far")
+    asked, raised = 0, 0
+    for done, (number, lines) in enumerate(over_processes(ask_afresh, range(FRESH, FRESH + seeds)), 1):
+        asked += number
+        raised += len(lines)
+        for line in lines:
+            say(f"  ALARM {line}")
+        if done % 10 == 0:
+            say(f"  {done} seeds, {raised} alarms so far")
     expected = asked * level()
     yield (
         not raised,
-        f"seeds: {seeds} seeds, {asked:,} questions to {ROWS:,} rows, {len(raised)} alarms ({expected:.1e} expected)",
+        f"seeds: {seeds} seeds, {asked:,} questions to {ROWS:,} rows, {raised} alarms ({expected:.1e} expected)",
     )
 
 
