@@ -34,7 +34,8 @@ def to_text(network: Network) -> str:
     -------
     str
         Species with kind, initial value and unit; parameters with value, unit, kind and source; definitions;
-        reactions with their rates; one differential equation a species; events in words.
+        reactions with their rates; one differential equation a species; events in words; and what the reactions allow kernel
+        ``hybrid`` to do with each count when it is small.
     """
     parameters = [
         (one.name, f"= {number_text(one.value)}", one.unit, _grounds(one), one.description)
@@ -54,12 +55,27 @@ def to_text(network: Network) -> str:
         ("Reactions", reactions),
         ("Equations", [(f"d {name}/dt", f"= {_wrapped(rate)}") for name, rate in network.drift().items()]),
         ("Events", [(f"{one.name}:", event_words(one), one.description) for one in network.all_events]),
+        ("Populations under kernel hybrid, when small", _when_small(network)),
     ]
     lines = [f"{network.name}, time in {network.time_unit}"]
     for title, rows in groups:
         if rows:
             lines += ["", title, *_aligned(rows)]
     return "\n".join(lines) + "\n"
+
+
+def _when_small(network: Network) -> list[tuple[str, ...]]:
+    """Return the counts that have the law of a branching process given the rest, and those that are counted event by event."""
+    from sim.network.classification import classify
+
+    found = classify(network).species
+    rows: list[tuple[str, ...]] = []
+    for role, words in (("branching", "by their exact law:"), ("counted", "event by event:")):
+        names = [one.name for one, its in zip(network.all_species, found, strict=True) if its == role]
+        if names:
+            listed = [*(f"{name}," for name in names[:-1]), names[-1]]
+            rows.append((words, f"\n{CONTINUED}".join(_lines(listed, WIDTH))))
+    return rows
 
 
 def _species_row(species: Species) -> tuple[str, ...]:

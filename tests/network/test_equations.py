@@ -50,7 +50,29 @@ def test_text_groups_everything_with_its_unit_and_source(network: Network) -> No
         "  dose:   at time 25: X gains 50\n"
         "  chemo:  at time 2*r_X, if X > 10: each X survives with probability 10**-3\n"
         "  end:    whenever X >= 1e9 becomes true: C becomes 0, the course ends  a death\n"
+        "\n"
+        "Populations under kernel hybrid, when small\n"
+        "  by their exact law:  X\n"
     )
+
+
+def test_text_says_which_counts_have_their_exact_law_when_small() -> None:
+    net = Network("pairs")
+    for name in ("A", "B", "P", *(f"mutants_of_line_{k}" for k in range(8))):
+        net.species(name, 10)
+    net.reaction("division", "A -> 2 A", "0.1*A")
+    net.reaction("pairing", "2 B -> P", "0.1*B*(B - 1)")
+    lines = net.equations().split("Populations under kernel hybrid, when small\n")[1].splitlines()
+    assert lines[0].split() == [
+        "by",
+        "their",
+        "exact",
+        "law:",
+        "A,",
+        *(f"mutants_of_line_{k}," for k in range(5)),
+    ]
+    assert lines[1].split() == [*(f"mutants_of_line_{k}," for k in range(5, 7)), "mutants_of_line_7"]
+    assert lines[2:] == ["  event by event:      B, P"]
 
 
 def test_source_without_a_kind_speaks_for_itself() -> None:
@@ -71,6 +93,7 @@ def test_groups_without_entries_are_left_out() -> None:
     net.species("X")
     assert net.equations() == (
         "still, time in day\n\nSpecies\n  X  = 0 at the start  count\n\nEquations\n  d X/dt  = 0\n"
+        "\nPopulations under kernel hybrid, when small\n  by their exact law:  X\n"
     )
 
 
@@ -98,8 +121,8 @@ def test_species_that_survive_alike_are_named_together() -> None:
     for name in ("A", "B", "C", "D"):
         net.species(name, 1)
     net.event("chemo", at=1, survive={"A": 0.1, "B": 0.1, "C": 0.1, "D": 0.5})
-    last = net.equations().splitlines()[-1]
-    assert last == (
+    events = net.equations().split("Events\n")[1].splitlines()
+    assert events[0] == (
         "  chemo:  at time 1: each A, B or C survives with probability 0.1, each D survives with probability 0.5"
     )
 
