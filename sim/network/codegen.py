@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -34,8 +34,8 @@ class CompiledNetwork:
     ----------
     functions : tuple of callables
         In the order of `FUNCTIONS`.
-    events_source : str or None
-        Text of the network's own loop of exact events; None where it would be long.
+    generator : Generator
+        What wrote the functions.
     structure : Structure
     species, parameters, outputs, events : tuple of str
     felt : ndarray of int, shape (n_species,)
@@ -50,7 +50,7 @@ class CompiledNetwork:
     """
 
     functions: tuple[Any, ...]
-    events_source: str | None
+    generator: Generator
     structure: Structure
     species: tuple[str, ...]
     parameters: tuple[str, ...]
@@ -65,6 +65,11 @@ class CompiledNetwork:
     classification: Classification
     source: str
     depends_on_time: bool
+
+    @cached_property
+    def jumps_source(self) -> str | None:
+        """Text of the network's own loop of exact events, written when it is asked for; None where rates read the time or it would be long."""
+        return None if self.depends_on_time else jumps_source(self.generator, self.structure.signed)
 
 
 def compile_network(network: Network, outputs: Sequence[str]) -> CompiledNetwork:
@@ -115,7 +120,7 @@ def _compile(network: Network, outputs: Sequence[str]) -> CompiledNetwork:
     partials, terms = slopes_of(generator)
     return CompiledNetwork(
         functions=functions,
-        events_source=jumps_source(generator, structure.signed),
+        generator=generator,
         structure=structure,
         species=tuple(generator.places.species),
         parameters=tuple(generator.places.parameters),

@@ -230,7 +230,7 @@ def _own_events(compiled: CompiledNetwork) -> tuple[Any, bool]:
     """Return the network's own loop of exact events and True, or a stand-in and False."""
     from sim.kernels.ssa import no_jumps
 
-    source = compiled.events_source
+    source = compiled.jumps_source
     return (no_jumps, False) if source is None else (compile_jumps(source), True)
 
 

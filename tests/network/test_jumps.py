@@ -82,7 +82,7 @@ def test_only_what_a_reaction_changes_is_computed_again() -> None:
         net.species(name, 5)
     for one, other in pairwise(names):
         net.reaction(f"{one} to {other}", f"{one} -> {other}", f"0.5*{one}")
-    source = compile_network(net, ["A"]).events_source
+    source = compile_network(net, ["A"]).jumps_source
     assert source is not None
     lines = [line.strip() for line in source.splitlines()]
     begin = lines.index("x2 += 1.0")
@@ -101,7 +101,7 @@ def test_a_network_whose_loop_would_be_long_walks_the_tables() -> None:
     for name in names:
         net.reaction(f"death {name}", f"{name} -> 0", f"{name}*(0.5 + 0*total)")
         net.reaction(f"crowded {name}", f"{name} -> 0", f"1e-9*{name}*total")
-    assert compile_network(net, names).events_source is None
+    assert compile_network(net, names).jumps_source is None
     out = simulate(net, [0.0, 1.0], "ssa", n=100, seed=1)
     left = np.sum([out[name][:, -1] for name in names], axis=0)
     mean = 600 * np.exp(-0.5)
