@@ -60,11 +60,15 @@ verify: $(STAMP)  ## verify every method against exact laws, and the verificatio
 	$(SAY) "Verifying: laws, seeded faults, fresh seeds, references (two hours on one core; ARGS=\"--seeds 10\" for less)"
 	@$(PY) -m tests.statistical.verify $(ARGS)
 
+# Tests that take the kernels, as plain Python, through their lines; tests/kernels/test_plain_python.py runs the same.
+PLAIN := tests/kernels tests/network/test_jumps.py
+
 .PHONY: coverage
-coverage: $(STAMP)  ## say which lines of the kernels the tests reach, with the compiler off
+coverage: $(STAMP)  ## say which lines and branches of the kernels the tests reach, with the compiler off
 	$(SAY) "Running the kernels' tests as plain Python (three to five minutes)"
-	@NUMBA_DISABLE_JIT=1 $(PY) -m coverage run --source=sim/kernels -m pytest -q -m "not slow" tests/kernels $(ARGS)
+	@NUMBA_DISABLE_JIT=1 $(PY) -m coverage run --source=sim/kernels -m pytest -q -m "not slow and not verify" $(PLAIN) $(ARGS)
 	@$(PY) -m coverage report --fail-under=96
+	@$(PY) -m tests.branches
 
 .PHONY: lint
 lint: $(STAMP)  ## check style, types and layers

@@ -60,9 +60,12 @@ def test_the_tests_of_the_kernels_pass_with_the_compiler_off_and_reach_their_lin
     """As `make coverage`: bounds are checked there, and each line of a kernel is counted."""
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "COVERAGE_FILE": str(tmp_path / "coverage")}
     coverage = [sys.executable, "-m", "coverage"]
-    tests = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow", "tests/kernels"]
-    for command in (["run", "--source=sim/kernels", *tests], ["report", "--fail-under=96"]):
-        done = subprocess.run(
-            [*coverage, *command], capture_output=True, text=True, env=environment, cwd=ROOT, check=False
-        )
+    tests = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow and not verify"]
+    folders = ["tests/kernels", "tests/network/test_jumps.py"]
+    for command in (
+        [*coverage, "run", "--source=sim/kernels", *tests, *folders],
+        [*coverage, "report", "--fail-under=96"],
+        [sys.executable, "-m", "tests.branches"],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, check=False)
         assert done.returncode == 0, done.stdout[-4000:]

@@ -110,7 +110,11 @@ def late_event() -> Network:
     return net
 
 
-FEW_EVENTS: dict[str, Kernel] = {"ssa": SSA(max_events=300), "hybrid": Hybrid(max_events=300)}
+FEW_EVENTS: dict[str, Kernel] = {
+    "ssa": SSA(max_events=300),
+    "tau_leap": TauLeap(max_events=300),
+    "hybrid": Hybrid(max_events=300),
+}
 CASES = {
     "negative rate": Case("negative_propensity", lambda: switched("X*(0.1 - S)"), ALL, 3),
     "negative rate of very many": Case(
@@ -131,7 +135,9 @@ CASES = {
     "more losses than there are": Case(
         "negative_propensity", lambda: switched("30*S", change="X -> 0"), ALL, None
     ),
-    "more than can be counted": Case("capacity", at_day_five(add={"X": "bad*2**53"}), {"ssa": SSA()}, 2),
+    "more than can be counted": Case(
+        "capacity", at_day_five(add={"X": "bad*2**53"}), {"ssa": SSA(), "tau_leap": TauLeap()}, 2
+    ),
     "division by zero": Case("non_finite", lambda: switched("0.1*X/(1 - S)"), ALL, 3),
     "logarithm of what is negative": Case("non_finite", lambda: switched("0.1*X*log(2.7 - 3.7*S)"), ALL, 3),
     "overflow": Case("non_finite", lambda: switched("0.1*X*exp(1000*S)"), ALL, 3),

@@ -20,6 +20,7 @@ from scipy.sparse.linalg import expm_multiply
 
 from sim.errors import InputError, NetworkError
 from sim.kernels import status as codes
+from sim.kernels._jit import DISABLED
 from sim.network.network import Network
 from sim.network.simulation import ODE, SSA, TauLeap, simulate
 
@@ -415,7 +416,7 @@ def test_a_rate_that_single_reactions_keep_above_zero_is_never_leapt_below(epsil
     assert out["X"][:, -1].min() > 180
 
 
-FAST = {
+FAST: dict[str, tuple[Network, str]] = {
     "births as the square": (network({"X": 10}, ("X -> 2 X", "X*X")), "capacity"),
     "births without end": (network({"X": 10}, ("X -> 2 X", "1e6*X")), "capacity"),
     "a rate beyond all numbers": (network({"X": 10}, ("X -> 2 X", "exp(X)")), "non_finite"),
@@ -430,8 +431,9 @@ FAST = {
 }
 
 
-@many_draws
-@pytest.mark.parametrize("name", FAST)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=many_draws if name.startswith("exchange") else ()) for name in FAST]
+)
 def test_what_never_ends_is_a_status_within_a_second(name: str) -> None:
     net, status = FAST[name]
     with warnings.catch_warnings():
@@ -439,7 +441,7 @@ def test_what_never_ends_is_a_status_within_a_second(name: str) -> None:
         simulate(net, [0, 1e-9], "tau_leap")
         begun = time.process_time()
         out = simulate(net, [0, 100], "tau_leap", threads=1, seed=1)
-    assert time.process_time() - begun < 1
+    assert time.process_time() - begun < 1 or DISABLED
     assert out.status_names.tolist() == [status]
     assert np.isnan(out["X" if "X" in out.names else "A"][0, -1])
 

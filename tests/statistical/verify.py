@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import TypeVar
 
+import numpy as np
 import pytest
 
 from tests.statistical.cases import CASES
@@ -44,10 +45,30 @@ def ask(task: tuple[str, str, int, int]) -> list[Answer]:
     return list(answers(name, method, sample(CASES[name], method, rows, seed)))
 
 
+def ask_and_measure(task: tuple[str, str, int, int]) -> tuple[list[Answer], str]:
+    """Likewise; and tell by how much mean and variance are off at the last time, with standard errors."""
+    name, method, rows, seed = task
+    began = time.perf_counter()
+    x = sample(CASES[name], method, rows, seed)
+    took, last = time.perf_counter() - began, CASES[name].law(CASES[name].times[-1])
+    found = list(answers(name, method, x))
+    least = min(one.p for one in found)
+    text = f"{name}, {method}: {len(found)} questions, least p {least:.1e}, {took:.0f} s"
+    if last.is_whole and last.mean > 0.0 and not CASES[name].only:
+        y, root = x[:, -1], np.sqrt(len(x))
+        squares = (y - last.mean) ** 2
+        text += (
+            f"; mean {100 * (y.mean() / last.mean - 1):+.2f} +- {100 * y.std() / root / last.mean:.2f} %,"
+            f" variance {100 * (squares.mean() / last.variance - 1):+.1f} +- {100 * squares.std() / root / last.variance:.1f} %"
+        )
+    return found, text
+
+
 def part_laws(rows: int, _seeds: int) -> Iterator[tuple[bool, str]]:
     """Every case by every method, seed 1."""
     raised, asked, least = 0, 0, 1.0
-    for found in over_processes(ask, [(*pair, rows, 1) for pair in PAIRS]):
+    for found, text in over_processes(ask_and_measure, [(*pair, rows, 1) for pair in PAIRS]):
+        say(f"  {text}")
         asked += len(found)
         least = min(least, *(one.p for one in found))
         for line in alarms(found):
