@@ -2,7 +2,7 @@
 
 Waiting times are exponential, and each reaction has its chance by its rate. A network of moderate size has a loop of its own, which computes
 only the rates that a reaction has changed (sim/network/jumps.py); for others the tables are walked (`walk`), with the same numbers. Timed
-events fall at their time exactly; triggers are looked at after each reaction. Counts are whole
+events fall at their time exactly; triggers are looked at after each reaction that could change them. Counts are whole
 float64 numbers, exact below 2^53; a row ends where one is larger, since it would miss events without a trace.
 
 Reference: Gillespie, J. Phys. Chem. 81 (1977) 2340, doi:10.1021/j100540a008. On failure (a negative rate, a rate that is not
@@ -30,6 +30,7 @@ from sim.kernels.structure import (
     HAZARD,
     JUMPS,
     STRUCTURE_TYPE,
+    UNSUITED,
 )
 
 
@@ -174,11 +175,11 @@ def simulate_row(
         if saved == saves:
             return OK
         target = min(t_end, t_save[saved], events.next_time(structure, work))
-        most = 1 if triggers else max_events - statistics[2] + 1
-        if own:
-            outcome = jumps(t, target, x, work.p, work.a, stream, most, clock)
-        else:
-            outcome = walk(t, target, hazards, structure, work, rate, stream, most, clock)
+        most = max_events - statistics[2] + 1
+        outcome = jumps(t, target, x, work.p, work.a, stream, most, clock) if own else UNSUITED
+        if outcome == UNSUITED:
+            own = False
+            outcome = walk(t, target, hazards, structure, work, rate, stream, 1 if triggers else most, clock)
         t = clock[0]
         statistics[2] += int(clock[1])
         statistics[3] += int(clock[1]) + 1

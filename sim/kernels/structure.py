@@ -94,6 +94,8 @@ JUMPS = types.int64(
 )
 """jumps(t, target, x, p, a, stream, most, clock): exact events from t to the target or so many; returns a status, takes what is left
 of the waiting from clock, and writes time, number and that into it."""
+UNSUITED = -1
+"""What jumps returns, with nothing done, where a parameter is below zero, which its text takes for granted not to be."""
 
 STRUCTURE_TYPE = types.NamedTuple(
     (_integer,) * 8

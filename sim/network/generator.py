@@ -207,12 +207,11 @@ class Generator:
     def _event_functions(self) -> list[str]:
         events = self.network.all_events
         times = [(f"y[{k}]", e.at) for k, e in enumerate(events) if e.at is not None]
-        one, zero = Number(1), Number(0)
         conditions: list[tuple[str, Expression]] = []
         for k, event in enumerate(events):
             for place, condition in ((k, event.when), (len(events) + k, event.if_)):
                 if condition is not None:
-                    conditions.append((f"y[{place}]", _as_number(condition, one, zero)))
+                    conditions.append((f"y[{place}]", as_number(condition)))
         texts = [
             self._state_function("event_times", "OBSERVE", "t, x, p, a, y", times),
             self._state_function("conditions", "OBSERVE", "t, x, p, a, y", conditions),
@@ -268,6 +267,6 @@ class Generator:
         return HEADER + "".join([self._static_function(), *texts])
 
 
-def _as_number(condition: Expression, one: Number, zero: Number) -> Expression:
+def as_number(condition: Expression) -> Expression:
     """Return 1 where a condition holds and 0 elsewhere."""
-    return Call("where", (condition, one, zero)) if isinstance(condition, Compare) else condition
+    return Call("where", (condition, Number(1), Number(0))) if isinstance(condition, Compare) else condition

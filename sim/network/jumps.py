@@ -1,8 +1,9 @@
 """Network -> the text of its own loop of exact events: rates in local variables, updated along the dependency graph.
 
 After a reaction only what its change touches is computed again, in the order named sums, hazards, rates; the next reaction is found by
-halving the list of cumulated rates. The loop that walks the tables (sim/kernels/ssa.py) draws the same numbers in the same order and
-adds the rates in the same order, so both give the same bytes.
+halving the list of cumulated rates. The loop ends where the condition of a trigger changes. It takes for granted that what rates are made of
+is not below zero, and hands a row where a parameter is to the loop that walks the tables (sim/kernels/ssa.py). That one draws the same
+numbers in the same order and adds the rates in the same order, so both give the same bytes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sim.network.expression import Expression, Number, Symbol
-from sim.network.generator import Generator
+from sim.network.generator import Generator, as_number
 from sim.network.program import write_program
 
 __all__ = ["LONGEST", "jumps_source"]
@@ -27,7 +28,7 @@ from sim.kernels.course import ROUNDING, maximum, minimum
 from sim.kernels.random import uniform
 from sim.kernels.samplers import exponential
 from sim.kernels.status import CAPACITY, NEGATIVE_PROPENSITY, NON_FINITE, OK
-from sim.kernels.structure import COUNTS_BELOW, JUMPS
+from sim.kernels.structure import COUNTS_BELOW, JUMPS, UNSUITED
 
 
 @jit_as(JUMPS)
@@ -61,6 +62,10 @@ class _Writer:
             name: self._read(generator.places.definitions[name]) for name in generator.places.sums
         }
         self.hazards_read = {hazard: self._read(hazard) for hazard in generator.hazards}
+        self.conditions = [as_number(e.when) for e in generator.network.all_events if e.when is not None]
+        self.conditions_read = [self._read(condition) for condition in self.conditions]
+        self.fixed: dict[str, None] = {}
+        """Places of parameters, and of what is made of them alone, that the loop reads."""
 
     def _read(self, expression: Expression) -> set[int]:
         """Return the species that an expression depends on, with definitions opened."""
@@ -78,11 +83,15 @@ class _Writer:
             if node.name in places.species:
                 return f"x{places.species[node.name]}"
             if node.name in places.parameters:
-                return f"p[{places.parameters[node.name]}]"
+                return self._fixed(f"p[{places.parameters[node.name]}]")
             if node.name in places.fixed:
-                return places.hoist(node)
+                return self._fixed(places.hoist(node))
             return f"d{places.sums[node.name]}"
-        return places.hoist(node) if places.is_fixed(node) else None
+        return self._fixed(places.hoist(node)) if places.is_fixed(node) else None
+
+    def _fixed(self, place: str) -> str:
+        self.fixed[place] = None
+        return place
 
     def _update(self, touched: set[int]) -> list[str]:
         """Write again what depends on the species that a reaction has changed."""
@@ -100,7 +109,12 @@ class _Writer:
             if rate.hazard in stale or reactant in touched:
                 factor = "" if reactant is None else f"*x{reactant}"
                 lines.append(f"r{r} = h{generator.hazards[rate.hazard]}{factor}")
-        return lines
+        watched = [
+            (f"w{k}", condition)
+            for k, condition in enumerate(self.conditions)
+            if self.conditions_read[k] & touched
+        ]
+        return [*lines, *write_program(watched, self._leaf)]
 
     def _first(self) -> list[str]:
         """Write everything once."""
@@ -114,7 +128,9 @@ class _Writer:
         for r, rate in enumerate(self.rates):
             factor = "" if rate.reactant is None else f"*x{self.species[rate.reactant]}"
             lines.append(f"r{r} = h{generator.hazards[rate.hazard]}{factor}")
-        return lines
+        conditions = [(f"b{k}", condition) for k, condition in enumerate(self.conditions)]
+        lines += write_program(conditions, self._leaf)
+        return [*lines, *(f"w{k} = b{k}" for k in range(len(conditions)))]
 
     def _fire(self, r: int) -> list[str]:
         """Write what reaction r does."""
@@ -173,12 +189,15 @@ class _Writer:
             f"if aim >= {last}:",
             "    aim = 0.0  # rounded up to the end",
             *self._choose(0, reactions - 1),
-            "if number == most:",
+            " or ".join(["if number == most", *(f"w{k} != b{k}" for k in range(len(self.conditions)))]) + ":",
             "    break",
         ]
         end = [f"x[{i}] = x{i}" for i in self.species.values()]
+        first = self._first()
+        below = " or ".join(f"{place} < 0.0" for place in self.fixed)
         body = [
-            *self._first(),
+            *([f"if {below}:", "    return UNSUITED"] if below else []),
+            *first,
             "number = 0",
             "need = clock[2]",
             "status = OK",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from itertools import pairwise
 
 import numpy as np
@@ -107,3 +108,46 @@ def test_a_network_whose_loop_would_be_long_walks_the_tables() -> None:
     mean = 600 * np.exp(-0.5)
     error = np.sqrt(600 * np.exp(-0.5) * (1 - np.exp(-0.5)) / 100)
     assert abs(left.mean() - mean) < 6 * error
+
+
+NEGATIVE = {
+    "death": (("X -> 0", "k*X"),),
+    "death beside births": (("X -> 0", "k*X"), ("X -> 2 X", "2*X")),
+    "arrival": (("X -> 0", "X"), ("0 -> X", "k")),
+    "inside a sum that stays above zero": (("X -> 0", "X*(2 + k)"), ("0 -> X", "3")),
+}
+
+
+@pytest.mark.parametrize("name", NEGATIVE)
+def test_a_parameter_below_zero_makes_no_other_numbers_than_the_tables(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    net = Network("negative")
+    net.species("X", 100)
+    net.parameter("k", 1.0)
+    for change, rate in NEGATIVE[name]:
+        net.reaction(change, change, rate)
+    arguments, options = (net, [0.0, 1.0, 5.0], SSA()), {"seed": 1, "parameters": {"k": [-0.5, 0.5]}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        own, tables = simulate(*arguments, **options), by_tables(monkeypatch, *arguments, **options)
+    fails = name != "inside a sum that stays above zero"
+    assert own.status_names.tolist() == ["negative_propensity" if fails else "ok", "ok"]
+    assert own.values.tobytes() == tables.values.tobytes()
+
+
+def test_a_trigger_ends_the_loop_where_its_condition_changes_and_nowhere_else() -> None:
+    """10,000 events and some thirty cuts: the text breaks off at a change alone, so the loop is entered as often as there are cuts."""
+    net = Network("cut")
+    net.species("X", 100)
+    net.species("K", 0)
+    net.reaction("birth", "X -> 2 X", "X")
+    net.reaction("death", "X -> 0", "0.2*X")
+    net.event("cut", when="X >= 400", survive={"X": 0.1}, add={"K": 1})
+    source = compile_network(net, ["X"]).jumps_source
+    assert source is not None
+    assert "w0 != b0" in source
+    out = simulate(net, np.linspace(0, 60, 61), SSA(), n=20, seed=1)
+    assert out.ok.all()
+    assert out["X"].max() < 400
+    assert out["K"][:, -1].min() > 10
