@@ -175,8 +175,8 @@ def further_losses(cells, present, early, decay, losses):
 def draw(dt, coupling, structure, laws, stream):
     """Replace discrete populations (laws.before) by a draw of their law after the step (laws.after).
 
-    ``coupling`` is the largest product of births and moves of a cell in the time for which its line is followed as a whole. Return False when
-    the step is too long to follow all newcomers.
+    ``coupling`` is the largest product of births and moves of a cell in the time for which its line is followed as a whole. Return whether all
+    newcomers could be followed, else the step is too long, and the number of their groups.
     """
     n, birth, death, leaving = structure.n_species, laws.birth, laws.death, laws.leaving
     for s in range(n):
@@ -193,10 +193,10 @@ def draw(dt, coupling, structure, laws, stream):
         else:
             source += 1
             if source > n:
-                return waiting != FULL
+                return waiting != FULL, groups
             s, cells, u = source, laws.before[source], 0.0
         if waiting == FULL or groups > GROUPS:
-            return False
+            return False, groups
         if not cells > 0.0:
             continue
         first, last = span(ARRIVING, s, laws)

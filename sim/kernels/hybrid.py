@@ -227,6 +227,7 @@ def simulate_row(
     saved, steps, h, restart = 0, 0, 0.0, True
     need = exponential(stream)
     laws.clock[0] = exponential(stream)
+    groups = 0
     while True:
         outcome, number = events.settle(
             t, x, structure, conditions, effects, work, fired, True, stream, max_events - statistics[2]
@@ -348,7 +349,11 @@ def simulate_row(
                 hazards_along(t, used, theta, structure, hazards, work, laws)
             for s in range(n):
                 laws.before[s] = x[s]
-            if not draw(theta * used, COUPLED * tolerance, structure, laws, stream) or (
+            fits, followed = draw(theta * used, COUPLED * tolerance, structure, laws, stream)
+            groups += followed
+            if groups > max_events:
+                return EVENT_BUDGET
+            if not fits or (
                 structure.signed.shape[0] > 0 and overshoots(t, t_new - t, structure, hazards, work, laws)
             ):
                 statistics[1] += 1

@@ -16,10 +16,13 @@ species         likewise those of each species that a rate or a trigger depends 
 losses          what a species loses stays below what there is, by six standard deviations
 relaxation      ten epsilon, one half at most, of the time in which the fastest deviation fades or grows: at balance nothing
                 drifts, and without this bound a leap would be as long as it likes and throw the state far off
+triggers        where chance or drift could change the condition of a trigger, six standard deviations and the drift stay below one
+                cell, or a thousandth of a large population: triggers are looked at between steps
 ==============  ==========================================================================================================
 
-A reaction is critical, and then fires singly and at its time, when ten firings would use up a reactant or take a rate below zero, or
-when a single firing changes a rate or a species by more than a step may: no step could hold two of it. The variance of a rate is
+A reaction is critical, and then fires singly and at its time, when ten firings would use up a reactant or take a rate below zero;
+when it changes a species that rates depend on and of which there are fewer than ten firings' worth, so that few cells have their exact law
+beside many; and when a single firing changes a rate or a species by more than a step may: no step could hold two of it. The variance of a rate is
 taken from the standard deviations of what it depends on, added up, which is never too little. A derivative that is not finite
 bounds nothing; the bound on the species remains.
 
@@ -34,10 +37,12 @@ from typing import NamedTuple
 import numpy as np
 
 from sim.kernels._jit import jit, jit_allocating, jit_merged
-from sim.kernels.structure import CHANGE_BEGIN, CHANGE_END, FloatArray, IntegerArray
+from sim.kernels.step_bounds import FINE, WIDE, flips
+from sim.kernels.structure import CHANGE_BEGIN, CHANGE_END, IN_TRIGGERS, FloatArray, IntegerArray
 
 CRITICAL = 10.0
-"""A reaction that can fire fewer times than this before a reactant is gone, or a rate is zero, is critical."""
+"""A reaction that can fire fewer times than this before a reactant is gone, or a rate is zero, is critical; likewise one that changes a
+species of fewer firings than this."""
 SPARE = 6.0
 """Standard deviations of the losses of a step that a species must have left."""
 RELAXATION, RELAXATION_MOST = 10.0, 0.5
@@ -209,8 +214,9 @@ def mark_critical(x, structure, leap):
         lost, largest, short = 0.0, 0.0, False
         for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
             s, amount = structure.change_species[k], structure.change_amount[k]
+            few = x[s] < CRITICAL * abs(amount)
+            short = short or (few and (amount < 0.0 or leap.felt[s] == 1))
             if amount < 0.0:
-                short = short or x[s] < -CRITICAL * amount
                 lost -= amount * leap.falling[s]
             else:
                 lost += amount * leap.rising[s]
@@ -253,6 +259,32 @@ def longest_leap(x, epsilon, structure, leap):
         allowed = max(epsilon * leap.rate[r], leap.cell[rates + r])
         longest = min(longest, time_within(allowed, flow[rates + r], spread[rates + r]))
     return longest
+
+
+@jit_merged
+def watchful_leap(t, dt, x, structure, conditions, work, leap):
+    """Shorten dt where the condition of a trigger could change within it, after `longest_leap` has found flow and spread."""
+    for _ in range(60):
+        coarse, flipped = False, False
+        for pattern in range(4):  # all up, all down, and the two that alternate
+            up = pattern % 2 == 0
+            for s in range(structure.n_species):
+                work.probe[s] = x[s]
+                if structure.species[s, IN_TRIGGERS] == 0:
+                    continue
+                drift, spread = leap.flow[s] * dt, WIDE * leap.spread[s] * math.sqrt(dt)
+                coarse = coarse or abs(drift) + spread >= max(1.0, FINE * x[s])
+                if up:
+                    work.probe[s] = np.floor(x[s] + max(drift, 0.0) + spread)
+                else:
+                    work.probe[s] = max(np.ceil(x[s] + min(drift, 0.0) - spread), 0.0)
+                if pattern >= 2:
+                    up = not up
+            flipped = flipped or flips(t, structure, conditions, work)
+        if not (coarse and flipped):
+            return dt
+        dt *= 0.5
+    return dt
 
 
 @jit

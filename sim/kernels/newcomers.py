@@ -56,7 +56,7 @@ def add_batch(batches, waiting, population, number, size, begin, end, tilt):
         return FULL
     row = batches[waiting]
     row[POPULATION], row[NUMBER], row[SIZE] = population, number, size
-    row[BEGIN], row[END], row[TILT] = begin, end, min(max(tilt, -600.0), 600.0)
+    row[BEGIN], row[END], row[TILT] = begin, end, min(tilt, 600.0)  # beyond, exp(tilt) is no number
     return waiting + 1
 
 

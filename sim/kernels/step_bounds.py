@@ -14,6 +14,7 @@ from sim.kernels._jit import jit, jit_merged
 from sim.kernels.course import ROUNDING, all_finite
 from sim.kernels.feedback import change_of_course, change_of_numbers, change_of_rates, relax_probe
 from sim.kernels.populations import ARRIVING, CONVERTING, HYSTERESIS, listed
+from sim.kernels.returns import followed_step
 from sim.kernels.rosenbrock import drift
 from sim.kernels.structure import (
     BRANCHING,
@@ -77,6 +78,7 @@ def bounded_step(t, h, x, structure, slopes, factorise, solve, absolute, toleran
             growth = laws.birth[s, 0] - laws.death[s, 0] - laws.leaving[s, 0]
             if growth * h > E_FOLDS:
                 h = E_FOLDS / growth
+    h = followed_step(h, x, structure, laws)
     course = 0.0
     while True:
         felt, grown = False, 0.0

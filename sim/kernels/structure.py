@@ -28,7 +28,7 @@ SURVIVE, SET, ADD = range(3)
 # what a reaction does, for the hybrid kernel
 DRIFT_ONLY, BIRTH, DEATH, CONVERSION, ARRIVAL, EXACT = range(6)
 # columns of Structure.species
-ROLE, IN_TRIGGERS = range(2)
+ROLE, IN_TRIGGERS, RETURNS = range(3)
 # what a species is, for the hybrid kernel: its role
 CONCENTRATION, BRANCHING, COUNTED = range(3)
 

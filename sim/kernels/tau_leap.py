@@ -7,10 +7,11 @@ variance then have an error of second order.
 =====  ===================================================================================================================
 order  what happens in a step
 =====  ===================================================================================================================
-1      a reaction is critical when ten firings would use up a reactant or take a rate below zero, or one would change more than a
-       step may; at most one of these fires in a step, at its time
+1      a reaction is critical when ten firings would use up a reactant or take a rate below zero, when it changes a species of few
+       cells, or when one would change more than a step may; at most one of these fires in a step, at its time
 2      the step is the longest in which no rate is expected to change by more than epsilon of itself, nor to fluctuate by more, and
-       that stays within the time of relaxation (sim/kernels/leap_bounds.py)
+       that stays within the time of relaxation, and close to the threshold of a trigger within what could cross it
+       (sim/kernels/leap_bounds.py)
 3      where such a step would hold fewer than ten reactions, a hundred of them are drawn by the direct method instead
 4      first half, rates in the middle, the moment of a critical reaction if there is one (the firings before it are
        thinned), second half, rates at the end; a count or a rate below zero, or a rate that is not finite, refuses the step, which is
@@ -22,7 +23,7 @@ close to a capacity and infection (tests/kernels/test_tau_leap.py), with populat
 at most 0.05 % and the variance by 0.9 +- 0.3 %. Half the epsilon leaves a quarter of the error of the mean: 0.11 %, 0.032 % and
 0.009 % at 0.048, 0.024 and 0.012 in an exchange. Above 0.05 the relaxation bounds some steps alone, and the error of these grows no more.
 
-Timed events are met exactly; triggers are looked at after each step. Rates must not depend on time. A step takes as long as the
+Timed events are met exactly; triggers are looked at after each step, to one cell or a thousandth of a large population. Rates must not depend on time. A step takes as long as the
 fastest reaction of a large population needs: where such reactions are at balance, the implicit methods of kernel `hybrid` serve better.
 
 References: Anderson and Koyama, Multiscale Model. Simul. 10 (2012) 1493, doi:10.1137/110849699; the bounds have theirs in
@@ -47,6 +48,7 @@ from sim.kernels.leap_bounds import (
     longest_leap,
     mark_critical,
     scatter,
+    watchful_leap,
     weigh_changes,
 )
 from sim.kernels.random import STATE_WORDS, seed_stream, uniform
@@ -217,7 +219,8 @@ def simulate_row(
     outcome = begin(x0, t, static, event_times, conditions, structure, work, fired)
     if outcome != OK:
         return outcome
-    single = 1 if events.has_triggers(structure) else BURST
+    triggers = events.has_triggers(structure)
+    single = 1 if triggers else BURST
     need, steps, left, stale, total = exponential(stream), 0, 0, True, 0.0
     pace, looks = 0.0, LOOKS
     for s in range(n):
@@ -265,6 +268,8 @@ def simulate_row(
             looks = 1
             if pace > 0.0:
                 dt = min(dt, min(RELAXATION * epsilon, RELAXATION_MOST) / pace)
+            if triggers:
+                dt = watchful_leap(t, dt, x, structure, conditions, work, leap)
             if not is_worthwhile(dt, total, leap):
                 left = BURST
         theta, passed = 2.0, 0.0

@@ -73,7 +73,7 @@ class Hybrid:
         lowered, but for pulses of rates that no step meets: these ask for `max_step`. At 0.2 the variance of a population that grows to
         a limit of 20 cells is an eighth too large, at 0.02 right within one per cent.
     max_step, max_steps, max_events
-        As in `ODE`.
+        As in `ODE`; reactions drawn one by one count as events, and apart from them groups of newcomers that are followed within steps.
 
     Raises
     ------
@@ -88,7 +88,7 @@ class Hybrid:
     tolerance: float = 0.02
     max_step: float = np.inf
     max_steps: int = 1_000_000
-    max_events: int = 10_000_000
+    max_events: int = 5_000_000
 
     def __post_init__(self) -> None:
         _check_steps(self)
@@ -106,7 +106,8 @@ class SSA:
     Parameters
     ----------
     max_events : int
-        Cap of a row, 1 or more; reaching it is the status ``event_budget``.
+        Cap of a row, 1 or more; reaching it is the status ``event_budget``. A row that reaches the default one has taken less than a
+        second, with few reactions.
 
     Raises
     ------
@@ -115,7 +116,7 @@ class SSA:
     """
 
     name: ClassVar[str] = "ssa"
-    max_events: int = 100_000_000
+    max_events: int = 50_000_000
 
     def __post_init__(self) -> None:
         read_whole(self.max_events, "SSA(max_events=)", 1)

@@ -121,6 +121,7 @@ def simulate(
         here = slice(begin, min(begin + CHUNK, len(rows.status)))
         with np.errstate(all="ignore"):  # matters with the compiler off only
             run(here, rows.part(here))
+        rows.end_where_no_number(here)
         return here.stop - begin
 
     total = len(rows.status)
@@ -160,6 +161,14 @@ class _Rows(NamedTuple):
     def part(self, here: slice) -> tuple[npt.NDArray[Any], ...]:
         """Return views of some rows."""
         return tuple(array[here] for array in self)
+
+    def end_where_no_number(self, here: slice) -> None:
+        """End rows at the first save of an output that is no finite number, as 1/X is where X is gone."""
+        values, status = self.values[here], self.status[here]
+        finite = np.isfinite(values).all(axis=2)
+        for i in np.flatnonzero((status == codes.OK) & ~finite.all(axis=1)):
+            values[i, np.argmin(finite[i]) :] = np.nan
+            status[i] = codes.NON_FINITE
 
 
 def _check_network(network: object) -> None:

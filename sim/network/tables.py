@@ -44,6 +44,7 @@ def structure_of(generator: Generator) -> Structure:
     species = zip(
         (SPECIES_ROLES[role] for role in generator.classification.species),
         _in_triggers(generator),
+        _returns(generator),
         strict=True,
     )
     roles = generator.classification.reactions
@@ -70,7 +71,7 @@ def structure_of(generator: Generator) -> Structure:
         event=_table(events, 5),
         effect=_table(effects, 2),
         is_count=_list(int(s.kind == "count") for s in network.all_species),
-        species=_table(list(species), 2),
+        species=_table(list(species), 3),
         reaction_role=_list(REACTION_ROLES[role] for role in roles),
         maskable=_places(roles, "exact"),
         turnover=_places(roles, "birth", "death"),
@@ -150,6 +151,22 @@ def _in_triggers(generator: Generator) -> list[int]:
         if event.when is not None:
             found |= generator.network.depends_on(event.when)
     return [int(name in found) for name in generator.places.species]
+
+
+def _returns(generator: Generator) -> list[int]:
+    """Return 1 for each species whose cells may come back to it by conversions."""
+    ways: dict[str, set[str]] = {name: set() for name in generator.places.species}
+    classification = generator.classification
+    for reaction, rate, role in zip(
+        generator.network.all_reactions, classification.rates, classification.reactions, strict=True
+    ):
+        if role == "conversion" and rate.reactant is not None:
+            ways[rate.reactant] |= {name for name, change in reaction.net.items() if change > 0}
+    reached = {name: set(targets) for name, targets in ways.items()}
+    for _ in ways:
+        for targets in reached.values():
+            targets |= {further for target in targets for further in ways[target]}
+    return [int(name in reached[name]) for name in ways]
 
 
 def _signed_reactions(generator: Generator) -> Integers:

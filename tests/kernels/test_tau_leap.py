@@ -461,3 +461,70 @@ def test_single_reactions_end_at_their_trigger() -> None:
     net.event("full", when="Y >= 100", stop=True)
     out = simulate(net, [0, 1000], "tau_leap", n=20, seed=1)
     assert (out["Y"][:, -1] == 100).all(), "no reaction passes the trigger"
+
+
+RARE = {
+    "birth and death": (1.0, 0.8, 0.9),
+    "few arrivals": (1.0, 0.8, 0.1),
+    "slow": (0.5, 0.3, 0.9),
+    "many arrivals": (1.0, 0.8, 5.0),
+}
+
+
+@many_draws
+@pytest.mark.parametrize("name", RARE)
+def test_few_cells_beside_many_have_their_law(name: str) -> None:
+    """Families of immigrants among 3,000 cells that make long leaps worth while: exact mean, and chance to be none."""
+    birth, death, arrivals = RARE[name]
+    net = network(
+        {"W": 3000, "M": 0},
+        ("W -> 2 W", "0.3*W"),
+        ("W -> 0", "0.3*W"),
+        ("0 -> M", f"{arrivals}"),
+        ("M -> 2 M", f"{birth}*M"),
+        ("M -> 0", f"{death}*M"),
+    )
+    out = simulate(net, [0, 5], "tau_leap", n=4 * N, seed=1)
+    grown = np.exp((birth - death) * 5)
+    mean, variance = fed_birth_and_death(arrivals, birth, death, 5)
+    none = ((birth - death) / (birth * grown - death)) ** (arrivals / birth)
+    rare = out["M"][:, -1]
+    assert out.statistics["steps"].mean() > 5, "there are leaps"
+    assert rare.mean() == pytest.approx(mean, abs=BOUND * np.sqrt(variance / len(rare)))
+    assert np.mean(rare == 0) == pytest.approx(
+        none, abs=BOUND * np.sqrt(none * (1 - none) / len(rare)) + 1e-4
+    )
+    assert BOUND * np.sqrt(variance / len(rare)) < 0.11 * mean, "an error of a tenth is seen"
+
+
+PASSAGES = {
+    "a rare excursion": (
+        network({"X": 2000}, ("0 -> X", "2000"), ("X -> 0", "X")),
+        "X > 2120",
+    ),
+    "a difference of two": (
+        network(
+            {"X": 2000, "Y": 2000}, ("0 -> X", "2000"), ("X -> 0", "X"), ("0 -> Y", "2000"), ("Y -> 0", "Y")
+        ),
+        "X - Y > 150",
+    ),
+    "critical births and deaths": (network({"X": 1000}, ("X -> 2 X", "X"), ("X -> 0", "X")), "X > 1200"),
+}
+
+
+@many_draws
+@pytest.mark.parametrize("name", PASSAGES)
+@pytest.mark.parametrize("saves", [2, 51])
+def test_a_threshold_is_passed_as_often_as_by_single_reactions(name: str, saves: int) -> None:
+    """An excursion within a leap is not to be missed: a rare one, whether there are saves in between or not."""
+    net, when = PASSAGES[name]
+    net = net.with_()
+    net.event("passed", when=when, stop=True)
+    rows = 8000
+    leapt, exact = (
+        np.isfinite(simulate(net, np.linspace(0, 5, saves), kernel, n=rows, seed=seed).fired["passed"]).mean()
+        for kernel, seed in (("tau_leap", 1), ("ssa", 2))
+    )
+    error = np.sqrt(2 * exact * (1 - exact) / rows)
+    assert leapt == pytest.approx(exact, abs=5 * error)
+    assert 5 * error < 0.5 * exact, "half as often is seen"
