@@ -235,8 +235,25 @@ def step(t, h, structure, slopes, factorise, solve, work):
 
 
 @jit
+def is_beyond_pole(structure, work):
+    """Tell whether something grows by more e-folds in the step than the method can tell from a decay (1/GAMMA = 4).
+
+    The method's rational function has a pole there, and beyond it growth comes out as a fall, to zero where it is fast, and so does the estimate
+    of its error. The determinant of 1/(GAMMA h) - J, positive for short steps, is negative beyond; reciprocal pivots are the last of the factors.
+    """
+    last = structure.n_slots
+    negative = False
+    for k in range(last - structure.n_species - structure.n_definitions, last):
+        if work.factors[k] < 0.0:
+            negative = not negative
+    return negative
+
+
+@jit
 def scaled_error(structure, work, relative, absolute, watched):
-    """Root mean square of the error over the watched species that matter, in units of the tolerance."""
+    """Root mean square of the error over the watched species that matter, in units of the tolerance; infinite beyond the method's pole."""
+    if is_beyond_pole(structure, work):
+        return math.inf
     total, counted = 0.0, 0
     for s in range(structure.n_species):
         if watched[s] == 0:

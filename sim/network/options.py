@@ -87,7 +87,7 @@ class Hybrid:
     threshold: float = 1e4
     tolerance: float = 0.02
     max_step: float = np.inf
-    max_steps: int = 1_000_000
+    max_steps: int = 500_000
     max_events: int = 5_000_000
 
     def __post_init__(self) -> None:
