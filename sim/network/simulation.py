@@ -165,8 +165,8 @@ class _Rows(NamedTuple):
     def end_where_no_number(self, here: slice) -> None:
         """End rows at the first save of an output that is no finite number, as 1/X is where X is gone."""
         values, status = self.values[here], self.status[here]
-        finite = np.isfinite(values).all(axis=2)
-        for i in np.flatnonzero((status == codes.OK) & ~finite.all(axis=1)):
+        finite: npt.NDArray[np.bool_] = np.all(np.isfinite(values), axis=2)
+        for i in np.flatnonzero((status == codes.OK) & ~np.all(finite, axis=1)):
             values[i, np.argmin(finite[i]) :] = np.nan
             status[i] = codes.NON_FINITE
 
