@@ -6,8 +6,8 @@
 
 HDLM-2 with CAR-T 123 grows slowly, Raji with CAR-T 19 fast, and Raji that makes IDO inhibits more. Cells in a mouse; every term is a
 reaction of single cells. rho holds death and differentiation together, and epsilon counts the memory cells that come of it, more than
-one for each (Raji: 1.6 against 0.83), so memory formation takes no effector away here. As in the authors' program a population below
-1e-6 cells is none.
+one for each (Raji: 1.6 against 0.83), so memory formation takes no effector away here. The authors' program sets a population below 1e-6
+cells to zero in each step; here one that falls through 1e-6 is set to zero, and one that starts below stays.
 
 Reference: Barros, Paixao, Valli, Naozuka, Fassoni, Almeida, Cancers 13 (2021) 2941, doi:10.3390/cancers13122941, and the authors' program
 CARTmath (github.com/tmglncc/CARTmath: rk4.R, server.R), from which equations and values were read; BIOMD0000001019, BIOMD0000001020.
@@ -49,7 +49,9 @@ def _network(name: str, values: dict[str, float], start: float, dose: float, day
         net.parameter(symbol, values[symbol], unit, CODE, "reported", description)
     net.parameter("dose", dose, "cells", CODE, "reported", "effectors injected")
     net.parameter("dose_day", day, "day", CODE, "reported", "day of the injection")
-    net.parameter("least", 1e-6, "cells", "CARTmath, rk4.R", "reported", "a population below it is none")
+    net.parameter(
+        "least", 1e-6, "cells", "CARTmath, rk4.R", "reported", "a population that falls below it is none"
+    )
 
     net.reaction("effector division", "E -> 2 E", "phi*E")
     net.reaction("effector loss", "E -> 0", "rho*E")
@@ -104,7 +106,12 @@ def build_hdlm2() -> Network:
     net = _network("barros2021-hdlm2", values, start=2e6, dose=2e6, day=42)
     net.parameter("rechallenge", 1e6, "cells", CODE, "reported", "tumour cells given once more")
     net.parameter(
-        "rechallenge_day", math.inf, "day", f"{CODE}: 250 in one example", "reported", "day on which"
+        "rechallenge_day",
+        math.inf,
+        "day",
+        f"{CODE}: 250 in one example",
+        "reported",
+        "day of the rechallenge, never by default",
     )
     net.event("rechallenge", at="rechallenge_day", add={"T": "rechallenge"})
     net.check()
@@ -152,66 +159,60 @@ def build_raji(inhibition: str = "") -> Network:
 
 
 SOURCE = "Barros et al., Cancers 13 (2021) 2941, doi:10.3390/cancers13122941"
+UNREAD = "not stated in what could be read"
+LATE = "The dose is an event of its day: a run that begins later has no CAR T cells."
 
 MODELS = (
     PublishedModel(
         name="barros2021-hdlm2",
-        title="effector and memory CAR T cells against HDLM-2 in mice: elimination, dormancy, escape, immunity to rechallenge",
+        title="effector and memory CAR T cells against slow HDLM-2 in mice",
         source=SOURCE,
+        terms="effectors divide, die, become memory; memory returns by mass action with the tumour; logistic tumour; inhibition of effectors",
         build=build_hdlm2,
         headlines=(
             Headline(
-                "tumour_15e5",
-                "tumour on day 300, dose 1.5e6 on day 42",
-                "cells",
-                "eliminated",
-                0,
-                "reproduced",
+                "tumour_15e5", "tumour on day 300, dose 1.5e6 on day 42", "cells", "eliminated", 0, "in kind"
             ),
-            Headline("tumour_5e5", "the same, dose 5e5", "cells", "dormant", 944.2, "reproduced"),
-            Headline("tumour_2e5", "the same, dose 2e5", "cells", "escapes", 6.652e11, "reproduced"),
+            Headline(
+                "tumour_5e5", "tumour on day 300, dose 5e5 on day 42", "cells", "dormant", 944.2, "in kind"
+            ),
+            Headline(
+                "tumour_2e5", "tumour on day 300, dose 2e5 on day 42", "cells", "escapes", 6.652e11, "in kind"
+            ),
             Headline(
                 "tumour_rechallenge",
                 "tumour on day 300, dose 2e6, 1e6 tumour cells given again on day 250",
                 "cells",
                 "rejected by memory cells (example of the program)",
                 0,
-                "reproduced",
+                "in kind",
             ),
         ),
         notes=(
-            "The dose is on day 42, as in the authors' program; BioModels (1019, 1020) has day 45.",
+            f"The dose is on day 42, as in the authors' program; BioModels (1019, 1020) has day 45. {LATE}",
             "Elimination, dormancy and escape by dose are the paper's at second hand: of the paper only the beginning could be read.",
+            "How the paper came by its parameters could not be read; the program states them.",
         ),
     ),
     PublishedModel(
         name="barros2021-raji",
-        title="the same against fast Raji, plain or with IDO and its inhibitor",
+        title="effector and memory CAR T cells against fast Raji in mice, with or without IDO",
         source=SOURCE,
+        terms="as barros2021-hdlm2, exponential tumour",
         build=build_raji,
         headlines=(
+            Headline("tumour_plain", "tumour on day 14, plain Raji", "cells", UNREAD, 5.666e8, "own"),
+            Headline("tumour_ido", "tumour on day 14, Raji with IDO", "cells", UNREAD, 1.710e9, "own"),
             Headline(
-                "tumour_plain",
-                "tumour on day 14",
-                "cells",
-                "not stated in what could be read",
-                5.666e8,
-                "own",
-            ),
-            Headline(
-                "tumour_ido", "the same with IDO", "cells", "not stated in what could be read", 1.710e9, "own"
-            ),
-            Headline(
-                "tumour_ido_1mt",
-                "the same with IDO and 1-MT",
-                "cells",
-                "not stated in what could be read",
-                7.050e8,
-                "own",
+                "tumour_ido_1mt", "tumour on day 14, Raji with IDO and 1-MT", "cells", UNREAD, 7.050e8, "own"
             ),
         ),
         notes=(
+            "Inhibition by the tumour, alpha: "
+            + ", ".join(f"{name or 'plain'} {alpha}" for name, alpha in INHIBITION.items())
+            + " (sim.models.published.barros2021.INHIBITION); build_raji(inhibition) of the same module sets it.",
             "alpha with IDO and 1-MT is 1.261662e-8 in the newer program; an older listing rounds to 1.26166e-8.",
+            f"The dose is on day 7. {LATE}",
             "Kernel ode only: memory cells return within a second of meeting Raji, and kernel hybrid, which follows single cells, ends with max_steps.",
         ),
     ),

@@ -115,6 +115,7 @@ MODELS = (
         name="chaudhury2020-lotka-volterra",
         title="CAR T cells and tumour as predator and prey (a review's textbook form)",
         source=SOURCE,
+        terms="predator and prey",
         build=build_lotka_volterra,
         headlines=(
             Headline(
@@ -123,15 +124,16 @@ MODELS = (
                 "1",
                 "none: it follows from the equations",
                 0.0,
-                "reproduced",
+                "own",
             ),
         ),
         notes=("The units of the curated model are arbitrary; they are taken as cells here.",),
     ),
     PublishedModel(
         name="chaudhury2020-saturating",
-        title="saturating expansion and killing, with a switch that ends growth below a critical tumour",
+        title="saturating expansion and killing; growth ends below a critical tumour",
         source=SOURCE,
+        terms="saturating expansion to a set day, Gompertz tumour, saturating killing, growth ends below a critical tumour",
         build=build_saturating,
         headlines=(
             Headline(

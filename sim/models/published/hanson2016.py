@@ -105,12 +105,13 @@ NONE = "no figure could be read"
 MODELS = (
     PublishedModel(
         name="hanson2016",
-        title="CD8 and CD4 CAR T cells, tumour, inflammation and a drug against it (toxicity in B-ALL; time in hours)",
+        title="CD8 and CD4 CAR T cells, tumour, inflammation, a drug against it (in hours)",
         source="Hanson et al. 2016, doi:10.1101/049908, BIOMD0000000837",
+        terms="CD4 help, activation by inflammation, homeostatic space, inflammation by effectors that meet tumour",
         build=build,
         headlines=(
             Headline("inflammation_peak", "most inflammation", "curated unit", NONE, 167.9, "own"),
-            Headline("inflammation_hour", "its hour", "hour", NONE, 160.3, "own"),
+            Headline("inflammation_hour", "hour of the most inflammation", "hour", NONE, 160.3, "own"),
             Headline("tumour_480", "tumour after 480 hours", "curated unit", NONE, 51.36, "own"),
         ),
         notes=("The drug D is the constant 0 in the curated model; its course over time is not in it.",),

@@ -9,8 +9,10 @@
 The paper's model has no chance in it and counts blasts in units of 1e9 cells, so all are concentrations; the unit of the CAR T cells is
 not stated in the program. 103.54 is 5 % of blasts, where the program sees relapse.
 
-Reference: Liu, Ma, Zhang, Chen, J. Immunother. Cancer 2022 (medRxiv 2021.09.21.21263913), equations and two examples read in the authors'
-program (github.com/Lunan12/CAR-T-model).
+Reference: Liu and colleagues, "Computational model of CAR T-cell immunotherapy dissects and predicts leukemia patient responses at
+remission, resistance, and relapse", J. Immunother. Cancer 2022; its preprint is medRxiv 2021.09.21.21263913 by Liu, Ma, Zhang, Chen.
+Equations and two examples were read in the authors' program (github.com/Lunan12/CAR-T-model). Its files for Monolix (Fitting_Mlxtran) name
+what was estimated: every parameter of the equations and the infused cells, not the blasts at the start and not the two constants of the burden.
 """
 
 from __future__ import annotations
@@ -20,8 +22,8 @@ from sim.network.network import Network
 
 __all__ = ["MODELS", "build_negative_relapse", "build_remission"]
 
-REMISSION = "Liu 2022, program: Simulation_CR_PR_NR.m"
-RELAPSE = "Liu 2022, program: Simulation_NegR.m"
+REMISSION = "Liu 2022, program: Simulation_CR_PR_NR.m, estimated by CR_PR_NR_fit_Mlxtran.txt"
+RELAPSE = "Liu 2022, program: Simulation_NegR.m, estimated by NegR_fit_Mlxtran.txt"
 
 PARAMETERS = (
     ("r_P", "1/day", 0.069, 0.086, "growth of blasts with CD19"),
@@ -46,7 +48,7 @@ def _network(name: str, column: int, source: str, blasts: float, infused: float)
     net.species("I", infused, "concentration", "T", "infused, inactive CAR T cells, in the program's unit")
 
     for symbol, unit, *values, description in PARAMETERS:
-        net.parameter(str(symbol), float(values[column]), str(unit), source, "reported", str(description))
+        net.parameter(str(symbol), float(values[column]), str(unit), source, "fitted", str(description))
     net.parameter("most", 97.19, "%", "Liu 2022, program: nb2tb.m", "reported", "burden at very many blasts")
     net.parameter(
         "half", 1909, "1e9 cells", "Liu 2022, program: nb2tb.m", "reported", "blasts at half of that"
@@ -113,15 +115,15 @@ def build_negative_relapse() -> Network:
     """
     net = _network("liu2022-negative-relapse", 1, RELAPSE, blasts=17212.23022, infused=0.3)
     net.species("Q", 19.89, "concentration", "1e9 cells", "blasts without CD19")
-    net.parameter("r_Q", 0.10, "1/day", RELAPSE, "reported", "growth of blasts without CD19")
-    net.parameter("k_m", 0, "1/day", RELAPSE, "reported", "loss of CD19")
-    net.parameter("k_b", 7.9, "1", RELAPSE, "reported", "how much weaker the killing of bystanders is")
+    net.parameter("r_Q", 0.10, "1/day", RELAPSE, "fitted", "growth of blasts without CD19")
+    net.parameter("k_m", 0, "1/day", RELAPSE, "fitted", "loss of CD19")
+    net.parameter("k_b", 7.9, "1", RELAPSE, "fitted", "how much weaker the killing of bystanders is")
     net.parameter(
         "K_Q",
         5956.03,
         "1e9 cells",
         f"{RELAPSE}; 16956.03 in fitted_param_30d_v4.m",
-        "reported",
+        "fitted",
         "blasts without CD19 at half-maximal killing",
     )
     net.define("burden", "most*(P + Q)/(P + Q + half)", "blasts in the marrow, percent")
@@ -132,24 +134,26 @@ def build_negative_relapse() -> Network:
     return net
 
 
-SOURCE = "Liu et al., J. Immunother. Cancer 2022, doi:10.1101/2021.09.21.21263913 (preprint)"
+SOURCE = "Liu et al., J. Immunother. Cancer 2022; preprint doi:10.1101/2021.09.21.21263913"
+NEGATIVE = "CD19-negative relapse, no day"
 
 MODELS = (
     PublishedModel(
         name="liu2022-remission",
-        title="activated and inactive CAR T cells against blasts with CD19: a lasting remission",
+        title="active and inactive CAR T cells against blasts with CD19: a lasting remission",
         source=SOURCE,
+        terms="inactive cells wake on blasts, active ones divide and kill with saturation; logistic blasts",
         build=build_remission,
         headlines=(
             Headline(
                 "remission_day",
                 "burden below 5 % from",
                 "day",
-                "the patient of this start (13 of Data_CR.csv): 3.8 on day 15",
+                "the patient of this start (13 of Data_CR.csv): 3.8 % on day 15",
                 5.340,
-                "reproduced",
+                "in kind",
             ),
-            Headline("burden_90", "burden on day 90", "%", "remission holds", 8.46e-7, "reproduced"),
+            Headline("burden_90", "burden on day 90", "%", "remission holds", 8.46e-7, "in kind"),
             Headline(
                 "peak",
                 "most activated CAR T cells",
@@ -157,32 +161,37 @@ MODELS = (
                 "data of that patient: 70 on day 11 (units of model and data may differ)",
                 612.7,
                 "not reproduced",
+                70,
             ),
         ),
-        notes=("The unit of CAR T cells is not stated in the program; values are those of its script.",),
+        notes=(
+            "The unit of CAR T cells, T here, is not stated in the program; values are those of its script.",
+            "The article's own DOI could not be checked; the preprint's is cited.",
+        ),
     ),
     PublishedModel(
         name="liu2022-negative-relapse",
-        title="the same with blasts without CD19, killed as bystanders: CD19-negative relapse",
+        title="active and inactive CAR T cells, blasts with and without CD19: negative relapse",
         source=SOURCE,
+        terms="as liu2022-remission, and blasts without CD19 killed as bystanders",
         build=build_negative_relapse,
         headlines=(
-            Headline("remission_day", "burden below 5 % from", "day", "remission, then", 8.62, "reproduced"),
             Headline(
-                "relapse_day",
-                "burden above 5 % again from",
+                "remission_day",
+                "burden below 5 % from",
                 "day",
-                "CD19-negative relapse",
-                186.6,
-                "reproduced",
+                f"remission, then {NEGATIVE}",
+                8.62,
+                "in kind",
             ),
+            Headline("relapse_day", "burden above 5 % again from", "day", NEGATIVE, 186.6, "in kind"),
             Headline(
                 "relapse_day_other",
-                "the same with K_Q = 16956.03, the program's other value",
+                "burden above 5 % again from, K_Q = 16956.03, the program's other value",
                 "day",
-                "CD19-negative relapse",
-                71.68,
-                "reproduced",
+                NEGATIVE,
+                71.67,
+                "in kind",
             ),
         ),
         notes=(

@@ -4,13 +4,15 @@
     dC/dt = -r_C C ln(T/k_C)        r_C = p_C + b [share h + (1 - share) B^2/(B^2 + a_A)],   h = (T - k_N)^2/(a_H T^2 + (T - k_N)^2)
     dB/dt = r_B B - g_B B C/(k_B + C)
 
-Kimmel 2021 is share = 1. All are concentrations in blood of 5e6 uL, and a population below 2e-7 cells/uL, one cell, stays as it is: the
-authors' code stops its derivative there, which stands for extinction without chance.
+Kimmel 2021 is share = 1. All are concentrations in blood of 5e6 uL, and CAR T cells or a tumour below 2e-7 cells/uL, one cell, stay as
+they are: the authors' code stops their derivatives there, which stands for extinction without chance. It does so for normal T cells too,
+stops all three where the tumour is above 1e12, and ends a run where it is above 1e13/5e6 cells/uL; none of this is here.
 
 Reference: Martinez-Rubio and colleagues, manuscript of 2025, code and data "CARThomeostasis" (github.com/paltrock/CARThomeostasis, MIT),
-equations in resultData/PL.m. The fits of its 21 patients lie in spreadsheets that could not be read, so no patient of the paper is
-shipped: the default has the population values of Kimmel 2021 and the homeostatic signal alone, one of the paper's three variants, and
-whoever asks for a blend gives the constant of the antigen.
+equations in resultData/PL.m. The parameters that it fitted to each of its 21 patients lie in spreadsheets that could not be read, so no
+patient of the paper is shipped: the default has the population values of Kimmel 2021 and the homeostatic signal alone, one of the paper's
+three variants. The constant of the antigenic signal has no value that could be read; whoever asks for a blend gives one, and a network
+without it has no share either.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from sim.network.network import Network
 
 __all__ = ["MODELS", "build"]
 
-KIMMEL = "Kimmel 2021, table 1 and BIOMD0000001041 (patients' own fits could not be read)"
+KIMMEL = "Kimmel 2021, table 1 and BIOMD0000001041, for the patients' own fits, which could not be read"
 CODE = "CARThomeostasis, resultData/PL.m"
 
 
@@ -34,6 +36,7 @@ def build(share: float = 1.0, antigen_constant: float | None = None) -> Network:
         Share of the homeostatic signal, 0 to 1; 1 is the homeostatic variant, 0 the antigenic one.
     antigen_constant : float, optional
         Squared tumour in (cells/uL)^2 at which the antigenic signal is half its maximum (a_A), above 0; needed when `share` is below 1.
+        With it `share` and `a_A` are parameters of the network; without it the network has neither, and no antigenic signal.
 
     Returns
     -------
@@ -69,26 +72,24 @@ def build(share: float = 1.0, antigen_constant: float | None = None) -> Network:
     net.species("C_stopped", 0, "concentration", "1", "1 once C is below one cell")
     net.species("B_stopped", 0, "concentration", "1", "1 once B is below one cell")
 
-    net.parameter("k_N", 500, cells, KIMMEL, "measured", "capacity of N")
-    net.parameter("k_C", 139, cells, KIMMEL, "measured", "capacity of C")
-    net.parameter("r_N", 0.170, "1/day", KIMMEL, "measured", "expansion of N")
-    net.parameter("p_C", 0.0251, "1/day", KIMMEL, "measured", "expansion of C without a signal")
-    net.parameter("a_H", 0.423, "1", KIMMEL, "measured", "inefficiency of the homeostatic signal")
-    net.parameter("b", 0.525, "1/day", KIMMEL, "measured", "what the signals add at most")
-    net.parameter(
-        "r_B", 0.10, "1/day", "Kimmel 2021: 0.01 to 0.50; a value within is our choice", "assumed", "growth"
-    )
-    net.parameter("g_B", 1.15, "1/day", KIMMEL, "measured", "killing at many CAR T cells")
-    net.parameter("k_B", 4.05, cells, KIMMEL, "measured", "C at half-maximal killing")
-    net.parameter("share", share, "1", f"{CODE}: 0, 0.25, 0.5, 0.75 or 1", "assumed", "homeostatic share")
+    net.parameter("k_N", 500, cells, KIMMEL, "reported", "capacity of N")
+    net.parameter("k_C", 139, cells, KIMMEL, "fitted", "capacity of C")
+    net.parameter("r_N", 0.170, "1/day", KIMMEL, "fitted", "expansion of N")
+    net.parameter("p_C", 0.0251, "1/day", KIMMEL, "fitted", "expansion of C without a signal")
+    net.parameter("a_H", 0.423, "1", KIMMEL, "fitted", "inefficiency of the homeostatic signal")
+    net.parameter("b", 0.525, "1/day", KIMMEL, "fitted", "what the signals add at most")
+    net.parameter("r_B", 0.105, "1/day", "Kimmel 2021, figure 3: a slow tumour", "reported", "growth")
+    net.parameter("g_B", 1.15, "1/day", KIMMEL, "fitted", "killing at many CAR T cells")
+    net.parameter("k_B", 4.05, cells, KIMMEL, "fitted", "C at half-maximal killing")
     net.parameter("one_cell", 2e-7, cells, CODE, "reported", "one cell in 5e6 uL")
 
     net.define("T", "N + C", "all T cells")
     net.define("distance", "(T - k_N)**2")
     net.define("homeostatic", "distance/(a_H*T**2 + distance)", "signal of missing T cells")
     if antigen_constant is None:
-        net.define("signal", "share*homeostatic")
+        net.define("signal", "homeostatic")
     else:
+        net.parameter("share", share, "1", f"{CODE}: 0, 0.25, 0.5, 0.75 or 1", "assumed", "homeostatic share")
         net.parameter("a_A", antigen_constant, "(cells/uL)^2", "given to build()", "assumed", "antigen")
         net.define("antigenic", "B**2/(B**2 + a_A)", "signal of the tumour")
         net.define("signal", "share*homeostatic + (1 - share)*antigenic")
@@ -107,8 +108,9 @@ def build(share: float = 1.0, antigen_constant: float | None = None) -> Network:
 MODELS = (
     PublishedModel(
         name="martinez-rubio2025",
-        title="homeostatic against antigenic stimulation of CAR T cells; equations, with the population values of Kimmel 2021",
+        title="homeostatic stimulation of CAR T cells, or a blend with the antigenic",
         source="Martinez-Rubio et al. 2025, github.com/paltrock/CARThomeostasis (MIT)",
+        terms="as Kimmel 2021, the stimulus a blend of missing T cells and tumour; a population below one cell stops",
         build=build,
         headlines=(
             Headline(
@@ -121,9 +123,22 @@ MODELS = (
             ),
         ),
         notes=(
-            "The fits of the 21 patients (Simulations.xlsx, Parameters_*.xlsx) could not be read, so none of their figures is reproduced.",
-            "The antigen constant a_A has no default: build(share, antigen_constant) asks for it when the signal is a blend.",
-            "The tumour is 1e8 cells/mL, as in the authors' code; Kimmel 2021 has 1e9.",
+            (
+                "The spreadsheets with the fits of the 21 patients (Simulations.xlsx, Parameters_*.xlsx) could not be read: the parameters are "
+                "Kimmel's and no patient's, and none of the paper's figures is reproduced."
+            ),
+            (
+                "The antigenic term is not in this network. sim.models.published.martinez_rubio2025.build(share, antigen_constant) has it; a_A "
+                "has no default, because no value could be read."
+            ),
+            (
+                "Where the authors' PL.m also stops normal T cells below one cell, stops all three where the tumour is above 1e12, and ends a run "
+                "above 1e13/5e6 cells/uL, this network goes on."
+            ),
+            (
+                "The tumour starts at 1e8 cells/mL, of Fit_B.m and Analysis.m of the same repository, which fit another equation of normal T cells, "
+                "ln((N + c C)/k_N); Kimmel 2021 has 1e9."
+            ),
         ),
     ),
 )

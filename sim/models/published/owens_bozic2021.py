@@ -113,20 +113,36 @@ TURNS = "lymphodepletion turns the outcome"
 MODELS = (
     PublishedModel(
         name="owens-bozic2021",
-        title="chemotherapy, the patient's own effectors and CAR T cells against a tumour: lymphodepletion turns the outcome",
+        title="chemotherapy, own effectors and CAR T cells: lymphodepletion turns the outcome",
         source="Owens, Bozic, Bull. Math. Biol. 83 (2021), by github.com/Rohan-Pandey1729/CAR-T-Cell",
+        terms="tumour killed by a ratio of effectors to it, effectors stimulated by what they kill, up to a capacity; chemotherapy kills all",
         build=build,
         headlines=(
-            Headline("tumour_with", "tumour on day 60 after chemotherapy", "cells", TURNS, 0.0, "reproduced"),
-            Headline("tumour_without", "the same without", "cells", TURNS, 2.0e12, "reproduced"),
+            Headline("tumour_with", "tumour on day 60 after chemotherapy", "cells", TURNS, 0.0, "in kind"),
             Headline(
-                "tumour_with_other", "after chemotherapy, m_C = 0.0293", "cells", TURNS, 0.0, "reproduced"
+                "tumour_without", "tumour on day 60 without chemotherapy", "cells", TURNS, 2.0e12, "in kind"
             ),
-            Headline("tumour_without_other", "without, m_C = 0.0293", "cells", TURNS, 2.0e12, "reproduced"),
+            Headline(
+                "tumour_with_other",
+                "tumour on day 60 after chemotherapy, m_C = 0.0293",
+                "cells",
+                TURNS,
+                0.0,
+                "in kind",
+            ),
+            Headline(
+                "tumour_without_other",
+                "tumour on day 60 without chemotherapy, m_C = 0.0293",
+                "cells",
+                TURNS,
+                2.0e12,
+                "in kind",
+            ),
         ),
         notes=(
             "m_C is 0.293 in one place of the transcription and 0.0293 in another; the former is taken. The outcome is the same with either.",
             "Dose, amount and day of the chemotherapy are no patient's: the transcription does not say whose they are, so only the turn counts.",
+            "Chemotherapy and infusion are events of days -4 and 0: a run begins on day -4 or before, or it misses them.",
         ),
     ),
 )
