@@ -90,7 +90,9 @@ def list_command(
     if as_json:
         print_json([{key: getattr(entry, key) for key in columns} for entry in entries])
     else:
-        print_table("", columns, [[str(getattr(entry, key)) for key in columns] for entry in entries])
+        # A citation is longer than a line; `cartsim show` and JSON have it.
+        shown = columns[:2] if models else columns
+        print_table("", shown, [[str(getattr(entry, key)) for key in shown] for entry in entries])
 
 
 @app.command()

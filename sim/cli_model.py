@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from textwrap import fill
 from typing import TYPE_CHECKING
 
-from sim.cli_output import print_json, print_table
+from sim.cli_output import print_json, print_table, terminal_width
 
 if TYPE_CHECKING:
     from sim.models.published.record import PublishedModel
@@ -40,6 +42,7 @@ def show_model(name: str, *, equations: bool, parameters: bool, as_json: bool) -
                 "model": name,
                 "title": entry.title,
                 "source": entry.source,
+                "terms": paper.terms if paper else "",
                 "notes": list(paper.notes) if paper else [],
                 "initial": {one.name: one.initial for one in net.all_species},
                 "parameters": _parameter_rows(net),
@@ -87,4 +90,7 @@ def _show_figures(paper: PublishedModel) -> None:
     print_table("Figures", ("", "published", "here", "unit", ""), rows)
     if paper.notes:
         print("Notes")
-        print("\n".join(f"  {note}" for note in paper.notes))
+        # As with a table, a note is one line in a file or a pipe.
+        width = terminal_width() if sys.stdout.isatty() else sys.maxsize
+        for note in paper.notes:
+            print(fill(note, width, initial_indent="  ", subsequent_indent="    "))

@@ -93,6 +93,7 @@ class TestList:
     def test_names_the_models(self, run):
         out = run("list", "--models")[1]
         assert all(any(line.split()[:1] == [name] for line in out.splitlines()) for name in model_names())
+        assert max(map(len, out.splitlines())) <= 120
         rows = json.loads(run("list", "--models", "--json")[1])
         assert [row["name"] for row in rows] == list(model_names())
 
@@ -129,6 +130,32 @@ class TestShow:
         code, out, err = run("show", "kimmel2021", *options)
         assert (code, out) == (2, "")
         assert err.startswith(f"{options[0]}: given with the model 'kimmel2021'; ")
+
+    def test_prints_what_a_network_alone_does_not_hold(self, run):
+        assert "fold 2.4, T_max 0.38" in run("show", "stein2019")[1]
+        assert "ido-1mt 1.261662e-08" in run("show", "barros2021-raji")[1]
+        assert "martinez_rubio2025.build(share, antigen_constant)" in run("show", "martinez-rubio2025")[1]
+
+    @pytest.mark.parametrize(
+        ("name", "fix"),
+        [
+            ("kimel2021", "did you mean 'kimmel2021'?"),
+            ("liu2022", "did you mean 'liu2022-remission' or 'liu2022-negative-relapse'?"),
+            ("dual-upfrint", "did you mean 'dual-upfront'?"),
+            ("zebra", "or see `cartsim list --models`"),
+        ],
+    )
+    def test_suggests_a_model_or_a_scenario(self, run, name, fix):
+        code, out, err = run("show", name)
+        assert (code, out) == (2, "")
+        assert err.rstrip().endswith(fix)
+
+    @pytest.mark.parametrize("command", ["run", "validate"])
+    def test_a_model_is_no_scenario(self, run, command):
+        code, _, err = run(command, "kimmel2021")
+        assert code == 2
+        assert "a model, which has no trial; see it by `cartsim show kimmel2021`" in err
+        assert "sim.simulate(sim.load_model('kimmel2021'), ...)" in err
 
     def test_no_model_has_the_name_of_a_scenario(self):
         assert not set(model_names()) & set(scenario_names())

@@ -20,6 +20,7 @@ __all__ = [
     "model_names",
     "published_model",
     "published_models",
+    "variants",
 ]
 
 _PAPERS = {
@@ -67,8 +68,7 @@ class ModelListing(tuple[ModelEntry, ...]):
 
 _LEUKAEMIA = ModelEntry(
     "leukaemia",
-    "relapsed B-ALL under CAR T cells against CD19, CD22 or both: antigen loss and dimming, a finite programme, "
-    "a protected niche, host, toxicity, deaths",
+    "relapsed B-ALL under CAR T cells against CD19, CD22 or both, treated or not",
     "this project; parameters hand-set or from the literature, none calibrated",
 )
 
@@ -76,6 +76,16 @@ _LEUKAEMIA = ModelEntry(
 def model_names() -> tuple[str, ...]:
     """Return the names of the models that ship."""
     return (_LEUKAEMIA.name, *_PAPERS)
+
+
+def variants(name: str) -> str:
+    """Return ``did you mean 'x-a' or 'x-b'?`` for a paper's name that several models begin with, or nothing.
+
+    >>> variants("barros2021")
+    "did you mean 'barros2021-hdlm2' or 'barros2021-raji'?"
+    """
+    known = [repr(one) for one in model_names() if name and one.startswith(f"{name}-")]
+    return f"did you mean {' or '.join(known)}?" if known else ""
 
 
 def published_model(name: str) -> PublishedModel | None:
@@ -137,6 +147,8 @@ def load_model(name: str) -> Network:
     if model is None:
         from sim.network.checks import suggestion
 
-        fix = suggestion(str(name), model_names(), f"choose one of {', '.join(model_names())}")
+        fix = variants(str(name)) or suggestion(
+            str(name), model_names(), f"choose one of {', '.join(model_names())}"
+        )
         raise InputError(f"model: {str(name)[:60]!r}; no model of this name ships; {fix}")
     return model.build()

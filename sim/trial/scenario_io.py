@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim.errors import ScenarioError
+from sim.models.catalogue import model_names, variants
 from sim.trial.problems import Place, Problem, show, suggest
 from sim.trial.yaml_reader import MAX_BYTES, Document, decode, read_text, read_value
 
@@ -146,7 +147,7 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     ScenarioError
-        When there is no such scenario; suggests a shipped one.
+        When there is no such scenario; suggests a shipped one, or the model that was meant.
     """
     text = os.fspath(name_or_path)
     if not text or "\0" in text or len(text) > 4096:
@@ -160,7 +161,14 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
     looks_like_path = not isinstance(name_or_path, str) or path.name != text or path.suffix in _SUFFIXES
     if looks_like_path or path.exists():
         return path
-    fix = suggest(text, shipped, f"give a path, or one of {', '.join(sorted(shipped))}")
+    models = model_names()
+    if text in models:
+        raise ScenarioError(
+            f"scenario: '{text}'; a model, which has no trial; see it by `cartsim show {text}`, run it by "
+            f"sim.simulate(sim.load_model('{text}'), ...)"
+        )
+    otherwise = f"give a path, or one of {', '.join(sorted(shipped))}, or see `cartsim list --models`"
+    fix = variants(text) or suggest(text, [*shipped, *models], otherwise)
     raise ScenarioError(f"scenario: '{text}'; no scenario and no file has this name; {fix}")
 
 
