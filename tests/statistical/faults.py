@@ -1,8 +1,9 @@
 """Seeded faults: what the suite must find, as networks that say another thing, lines of kernels, and results put together wrongly.
 
 A fault of the code is one to three lines in a copy of the package, which is then run as plain Python: nothing has to be compiled. A fault of a
-network goes through the compiled kernels at the rows of `make test`. Each is told which case and method it concerns; found means that
-any statistic of that case raises the alarm at the level of the whole suite, or that a row ends with a failure.
+network goes through the compiled kernels at the rows of `make test`. Each is told which case and method it concerns. Found by law means that
+any statistic of that case, asked of the rows that are ok, raises the alarm at the level of the whole suite; that rows fail is found as well,
+and is counted apart. A fault that can no longer be planted, or that ends the run, is neither: it has to be written anew.
 """
 
 from __future__ import annotations
@@ -14,18 +15,38 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from sim.network.network import Network
 from tests.statistical.cases import CASES, birth_death, dimerisation, network
-from tests.statistical.suite import MORE_ROWS, ROWS, Floats, alarms, answers, sample
+from tests.statistical.suite import MORE_ROWS, ROWS, Floats, alarms, answers, run, sample
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAIN_ROWS = 4000
 """Rows of a run in plain Python, if the fault does not ask for others."""
+
+
+class NotPlantedError(Exception):
+    """The text that a fault changes is not in the code, or the code no longer runs with it."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a fault has raised: alarms of the rows that are ok, and how many rows are not."""
+
+    alarms: list[str]
+    failed: int
+
+    @property
+    def by_law(self) -> bool:
+        return bool(self.alarms)
+
+    @property
+    def by_rows_alone(self) -> bool:
+        return not self.alarms and self.failed > 0
 
 
 @dataclass(frozen=True)
@@ -35,17 +56,14 @@ class Fault:
     case: str
     method: str
 
-    def alarms(self) -> list[str]:
+    def look(self) -> Finding:
         raise NotImplementedError
 
 
-def judged(case: str, method: str, rows: int, net: Network | None = None) -> list[str]:
-    """Return the alarms of a sample; that rows end with a failure is one."""
-    try:
-        x = sample(CASES[case], method, rows, 1, net)
-    except AssertionError:
-        return ["rows failed"]
-    return alarms(answers(case, method, x))
+def judged(case: str, method: str, rows: int, net: Network | None = None) -> Finding:
+    """Ask the rows that are ok, if there are enough to ask."""
+    x, failed = run(CASES[case], method, rows, 1, net)
+    return Finding(alarms(answers(case, method, x)) if len(x) > 1 else [], failed)
 
 
 @dataclass(frozen=True)
@@ -55,7 +73,7 @@ class OfNetwork(Fault):
     wrong: Network
     rows: int = ROWS
 
-    def alarms(self) -> list[str]:
+    def look(self) -> Finding:
         return judged(self.case, self.method, self.rows, self.wrong)
 
 
@@ -65,9 +83,9 @@ class OfResult(Fault):
 
     spoil: Callable[[Floats], Floats]
 
-    def alarms(self) -> list[str]:
+    def look(self) -> Finding:
         x = sample(CASES[self.case], self.method, ROWS, 1)
-        return alarms(answers(self.case, self.method, self.spoil(x)))
+        return Finding(alarms(answers(self.case, self.method, self.spoil(x))), 0)
 
 
 @dataclass(frozen=True)
@@ -78,37 +96,41 @@ class OfKernel(Fault):
     changes: Mapping[str, str] = field(hash=False)
     rows: int = PLAIN_ROWS
 
-    def alarms(self) -> list[str]:
+    def planted(self) -> str:
+        """Return the text of the file with the fault."""
+        text = (ROOT / "sim" / self.file).read_text("utf-8")
+        for old, new in self.changes.items():
+            if text.count(old) != 1:
+                raise NotPlantedError(
+                    f"{self.file} has {text.count(old)} places that read {old!r}; the fault needs one"
+                )
+            text = text.replace(old, new)
+        return text
+
+    def look(self) -> Finding:
+        text = self.planted()
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder)
             shutil.copytree(ROOT / "sim", copy / "sim", ignore=shutil.ignore_patterns("__pycache__"))
             (copy / "tests").symlink_to(ROOT / "tests")
-            path = copy / "sim" / self.file
-            text = path.read_text("utf-8")
-            for old, new in self.changes.items():
-                if text.count(old) != 1:
-                    raise AssertionError(
-                        f"{self.file} has {text.count(old)} places that read {old!r}; the fault needs one"
-                    )
-                text = text.replace(old, new)
-            path.write_text(text, "utf-8")
+            (copy / "sim" / self.file).write_text(text, "utf-8")
             return in_plain_python(copy, self.case, self.method, self.rows)
 
 
-def in_plain_python(folder: Path, case: str, method: str, rows: int) -> list[str]:
-    """Return the alarms of a case that is run by the package in a folder, with the compiler off."""
+def in_plain_python(folder: Path, case: str, method: str, rows: int) -> Finding:
+    """Judge a case that is run by the package in a folder, with the compiler off."""
     environment = {
         **os.environ,
         "NUMBA_DISABLE_JIT": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": str(folder),
+        "PYTHONWARNINGS": "ignore",
     }
     command = [sys.executable, "-m", "tests.statistical.faults", case, method, str(rows)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder, check=False)
     if done.returncode != 0:
-        raise AssertionError(done.stderr[-2000:])
-    found: list[str] = json.loads(done.stdout)
-    return found
+        raise NotPlantedError(f"the run ended: {done.stderr.strip()[-500:]}")
+    return Finding(**json.loads(done.stdout))
 
 
 def wrong(name: str, **rates: str) -> Network:
@@ -119,7 +141,7 @@ def wrong(name: str, **rates: str) -> Network:
 
 
 def killing_in(saturation: str) -> Network:
-    return wrong("killing, targets", _3=f"1.5*E*T/{saturation}")
+    return wrong("killing, targets", _3=f"1.8*E*T/{saturation}")
 
 
 MUTANTS = "mutants of a dying clone"
@@ -129,7 +151,9 @@ START = {"W": 200, "M": 0}
 
 NETWORKS: dict[str, Fault] = {
     "the half of a pair's rate is missing": OfNetwork("dimerisation, many", "tau_leap", dimerisation(2000, 2e-3, 0.5)),
-    "x*x for x*(x - 1)": OfNetwork("dimerisation, few", "ssa", wrong("dimerisation, few", _0="0.05*M*M/2")),
+    "x*x for x*(x - 1)": OfNetwork(
+        "dimers beside a moving population", "ssa", wrong("dimers beside a moving population", _0="0.05*M*M/2")
+    ),  # from twelve: the last molecule of an odd number would go below zero
     "a dimer takes one molecule": OfNetwork(
         "dimerisation, few", "hybrid", network("one", {"M": 13, "D": 0}, ("M -> D", "0.05*M*(M - 1)/2"), ("D -> M", "0.2*D"))
     ),
@@ -157,7 +181,7 @@ NETWORKS: dict[str, Fault] = {
     ),
     "mutation stops when the wild cells die": OfNetwork(MUTANTS, "ssa", wrong(MUTANTS, _2="0.004*W*(W/200)")),
     "killing saturates in effectors": OfNetwork("killing, targets", "tau_leap", killing_in("(20 + E)")),
-    "killing saturates in both": OfNetwork("killing, targets", "hybrid", killing_in("(20 + T + E)")),
+    "killing saturates in targets alone": OfNetwork("killing, targets", "hybrid", killing_in("(20 + T)")),
     "predators eat without growing": OfNetwork(
         "Lotka-Volterra, predators", "ssa",
         network("hungry", {"X": 50, "Y": 40}, ("X -> 2 X", "X"), ("X + Y -> Y", "0.02*X*Y"), ("Y -> 0", "0.8*Y")),
@@ -187,6 +211,16 @@ KERNELS: dict[str, Fault] = {
     "a rate is stale after a reaction that changes two species": OfKernel(
         "Lotka-Volterra, prey", "ssa", "network/jumps.py",
         {"for hazard, read in self.hazards_read.items() if read & touched}": "for hazard, read in self.hazards_read.items() if read >= touched}"},
+    ),
+    "a named sum is stale unless all that it reads has changed": OfKernel(
+        "killing, targets", "ssa", "network/jumps.py", {"if self.sums_read[name] & touched": "if self.sums_read[name] <= touched"}, rows=2000
+    ),
+    "the tables keep the rates of the start": OfKernel(
+        "immigration-birth-death", "ssa by tables", "kernels/ssa.py",
+        {"        total = propensities(t, work.x, structure, hazards, work, rate)\n": "        total = propensities(t, work.x, structure, hazards, work, rate) if number == 0 else total\n"},
+    ),
+    "the tables choose the last reaction too often": OfKernel(
+        "birth-death, few", "ssa by tables", "kernels/ssa.py", {"aim = uniform(stream) * total": "aim = (0.1 + 0.9 * uniform(stream)) * total"}
     ),
     "the last reaction is chosen too rarely": OfKernel(
         "birth-death, few", "ssa", "network/jumps.py", {"aim = uniform(stream)*{last}": "aim = 0.9*uniform(stream)*{last}"}
@@ -254,6 +288,44 @@ KERNELS: dict[str, Fault] = {
     "cells that leave are still counted where they were": OfKernel(
         "Lotka-Volterra, prey", "hybrid", "kernels/drawing.py", {"d0, d1, d2 = d0 + m0, d1 + m1, d2 + m2": "d0, d1, d2 = d0, d1, d2"}, rows=500
     ),
+    "a counted reaction that is due fires once, whatever chance has made of its rate": OfKernel(
+        "triplets of a falling population", "hybrid", "kernels/counted.py",
+        {"number = round_randomly(stream, min(number, MOST))": "number = 1.0"},
+    ),
+    "the course does not follow what was drawn": OfKernel(
+        "a concentration driven by a count", "hybrid", "kernels/hybrid.py",
+        {"if course > NOTICED * tolerance:": "if False:"},
+    ),
+    "a count that becomes discrete is rounded down": OfKernel(
+        "from half a cell", "hybrid", "kernels/populations.py", {"x[s] = round_randomly(stream, max(x[s], 0.0))": "x[s] = np.floor(max(x[s], 0.0))"}
+    ),
+    "a line loses one cell at most": OfKernel(
+        "classes alike", "hybrid", "kernels/drawing.py",
+        {"return max(losses, 0.0) * seen / (early + decay * (1.0 - early))": "return 0.0 * seen"}, rows=1000,
+    ),
+    "movers are those that are left": OfKernel(
+        "classes alike", "hybrid", "kernels/rare.py",
+        {"return 1.0 + binomial_pair(state, behind, chance, 1.0 - chance)": "return n - binomial_pair(state, behind, chance, 1.0 - chance)"}, rows=500,
+    ),
+    # One row in a hundred has a draw that is refused: no law shows it, but where a rate then is negative the row ends.
+    "a draw that is refused is kept": OfKernel(
+        "growth to a limit of six", "hybrid", "kernels/hybrid.py", {"structure.signed.shape[0] > 0 and overshoots": "structure.signed.shape[0] < 0 and overshoots"}, rows=2000,
+    ),
+    "the rates of a step are those of its start": OfKernel(
+        "rates in time", "hybrid", "kernels/hybrid.py",
+        {"hazards(t + theta * h, laws.x_end,": "hazards(t, laws.x_end,", "hazards(t + 0.5 * theta * h, laws.x_middle,": "hazards(t, laws.x_middle,"},
+    ),
+    "a leap is of first order": OfKernel(
+        "a large population that dies", "tau_leap", "kernels/tau_leap.py",
+        {"2.0 * leap.middle[r] - leap.rate[r] if extrapolate": "leap.middle[r] if extrapolate"}, rows=1000,
+    ),
+    "firings before a critical reaction are thinned twice": OfKernel(
+        "falling beside few", "tau_leap", "kernels/tau_leap.py", {"thin(2.0 * theta": "thin(theta"}, rows=500,
+    ),
+    "survivors of a treatment are their mean": OfKernel(
+        "a dose and a treatment", "hybrid", "kernels/events.py",
+        {"binomial(stream, np.floor(x[s] + 0.5), value) if whole": "np.floor(x[s] * value + 0.5) if whole"}, rows=2000,
+    ),
     "the clock of rare newcomers is asked twice": OfKernel(
         "immigration within a step", "hybrid", "kernels/rare.py", {"if mean > COMMON:": "if mean > COMMON and mean >= clock[0]:"},
         rows=20_000,
@@ -273,4 +345,4 @@ ASKED = 29 / 30
 
 if __name__ == "__main__":
     _case, _method, _rows = sys.argv[1:]
-    sys.stdout.write(json.dumps(judged(_case, _method, int(_rows))))
+    sys.stdout.write(json.dumps(asdict(judged(_case, _method, int(_rows)))))
