@@ -233,7 +233,7 @@ KERNELS: dict[str, Fault] = {
     ),
     "each save draws the waiting time anew, and the old one counts as well": OfKernel(
         "immigration-birth-death", "ssa", "kernels/ssa.py",
-        {"            outcome = jumps(": "            clock[2] += exponential(stream)\n            outcome = jumps("},
+        {"        outcome = jumps(": "        clock[2] += exponential(stream)\n        outcome = jumps("},
     ),
     "all replicates share a stream": OfKernel(
         "birth-death, few", "ssa", "kernels/ssa.py", {"patients[i], replicates[i], purpose": "patients[i], 0, purpose"}
