@@ -18,11 +18,13 @@ from scipy import stats
 from scipy.sparse import diags_array
 from scipy.sparse.linalg import expm_multiply
 
-from sim.errors import InputError, NetworkError
+from sim.errors import InputError, NetworkError, NumericalWarning
+from sim.kernels import random, tau_leap
 from sim.kernels import status as codes
 from sim.kernels._jit import DISABLED
 from sim.network.network import Network
 from sim.network.simulation import ODE, SSA, TauLeap, simulate
+from tests.kernels.test_leap_bounds import Stand
 
 many_draws = pytest.mark.many_draws
 N = 20_000
@@ -528,3 +530,156 @@ def test_a_threshold_is_passed_as_often_as_by_single_reactions(name: str, saves:
     error = np.sqrt(2 * exact * (1 - exact) / rows)
     assert leapt == pytest.approx(exact, abs=5 * error)
     assert 5 * error < 0.5 * exact, "half as often is seen"
+
+
+# -- one step, by hand -------------------------------------------------------------------------------------------------
+
+
+def stream() -> np.ndarray:
+    state = np.zeros(random.STATE_WORDS, dtype=np.uint64)
+    random.seed_stream(state, np.uint64(1), 0, 0, 0)
+    return state
+
+
+def beside_a_lone_cell(
+    x: float, arrivals: float = 0, full: float = 1e9, loss: float = 0, births: float = 0
+) -> Stand:
+    """X comes at a rate that is no number beyond ``full``, is lost, and divides at one that is negative beyond 2000;
+    one S dies at 1."""
+    net = Network("one step")
+    net.species("X", x)
+    net.species("S", 1)
+    for name, value in {"arrivals": arrivals, "full": full, "loss": loss, "births": births}.items():
+        net.parameter(name, value)
+    net.reaction("arrival", "0 -> X", "arrivals*sqrt(where(X < full, 1, full - X))")
+    net.reaction("loss", "X -> 0", "loss*X")
+    net.reaction("division", "X -> 2 X", "births*X*(1 - X/2000)")
+    net.reaction("death", "S -> 0", "S")
+    here = Stand(net, [x, 1])
+    here.leap.critical[:] = [0, 0, 0, 1]
+    return here
+
+
+def leap_once(here: Stand, dt: float, need: float, state: np.ndarray) -> tuple[float, float, float]:
+    with np.errstate(all="ignore"):  # matters with the compiler off only
+        return tau_leap.try_leap(
+            0.0, dt, need, here.x, here.structure, here.hazards, here.work, here.leap, state
+        )
+
+
+@pytest.mark.parametrize(
+    ("need", "share"), [(0.2, 0.2), (0.5, 0.5), (0.7, 0.7), (1.0, 1.0), (3.0, 2.0)], ids=str
+)
+def test_a_leap_holds_the_firings_up_to_where_a_critical_reaction_is_due(need: float, share: float) -> None:
+    """Arrivals at 1000 beside a lone cell that dies at 1, in a step of one: Poisson numbers of mean 1000 a day up to
+    the death.
+
+    n = 400 and 5 standard errors: 1 % in the mean of a whole step, 0.35 in the ratio of variance and mean. To keep
+    half of the share of firings, or all, is off by a factor of two and more.
+    """
+    here = beside_a_lone_cell(0, arrivals=1000)
+    state, n = stream(), 400
+    found = np.empty(n)
+    for i in range(n):
+        total, theta, passed = leap_once(here, 1.0, need, state)
+        assert (total, theta, passed) == (1001.0, pytest.approx(share), 1.0)
+        found[i] = here.leap.state[0]
+        assert here.leap.state[1] == 1.0, "it is not the leap that fires it"
+    mean = 1000 * min(share, 1.0)
+    assert found.mean() == pytest.approx(mean, abs=5 * np.sqrt(mean / n))
+    assert found.var() / mean == pytest.approx(1, abs=5 * np.sqrt(2 / n))
+
+
+BEYOND: dict[str, tuple[float, float, dict[str, float]]] = {
+    "a count below zero": (5, 100.0, {"loss": 1}),
+    "a rate below zero": (1000, 20.0, {"births": 1}),
+    "no number": (900, 10.0, {"arrivals": 100, "full": 1000}),
+}
+
+
+@pytest.mark.parametrize("name", BEYOND)
+def test_a_step_that_leads_where_no_rate_is_defined_is_refused(name: str) -> None:
+    """Steps that hold hundreds of firings, where tens are too many; a thousandth of them is taken. No reaction is
+    told to be due."""
+    x, dt, rates = BEYOND[name]
+    here = beside_a_lone_cell(x, **rates)
+    state = stream()
+    for _ in range(20):
+        assert leap_once(here, dt, 1.0, state) == (-1.0, 2.0, 0.0)
+    total, theta, passed = leap_once(here, 1e-3 * dt, 1.0, state)
+    assert total > 0
+    assert (theta, passed) == (2, pytest.approx(1e-3 * dt))
+
+
+def test_the_second_half_of_a_step_goes_on_as_the_first_has_changed_the_rate() -> None:
+    """From 1000 a day: to 800 in the middle, then 600 at the end; to 400 in the middle, then none, for a rate is not
+    below zero."""
+    here = beside_a_lone_cell(5000, arrivals=1000)
+    here.leap.rate[1:] = here.leap.middle[:] = 0.0
+    state, n = stream(), 200
+    for middle, mean in ((1000.0, 1000.0), (800.0, 600.0), (500.0, 0.0), (400.0, 0.0)):
+        here.leap.middle[0] = middle
+        found = np.empty(n)
+        for i in range(n):
+            tau_leap.copy_state(here.x, here.leap)
+            assert tau_leap.draw_firings(1.0, True, here.structure, here.leap, state)
+            found[i] = here.leap.state[0] - 5000
+        assert found.mean() == pytest.approx(mean, abs=5 * np.sqrt(mean / n))
+
+
+def test_of_the_critical_reactions_one_fires_that_can() -> None:
+    """Two of those that can are critical, at 1 and 3: a quarter of 400 is the first, to 5 standard errors. At rates
+    of zero none fires."""
+    here = beside_a_lone_cell(5000)
+    here.leap.rate[:], here.leap.critical[:] = [1.0, 100.0, 0.0, 3.0], [1, 0, 0, 1]
+    state, arrivals = stream(), 0.0
+    for _ in range(400):
+        here.x[:2] = [5000.0, 1.0]
+        assert tau_leap.fire_critical(here.x, here.structure, here.leap, state) == (codes.OK, 1)
+        came, died = here.x[0] - 5000, 1 - here.x[1]
+        assert sorted([came, died]) == [0, 1]
+        arrivals += came
+    assert arrivals == pytest.approx(100, abs=5 * np.sqrt(400 * 0.25 * 0.75))
+    here.leap.rate[:], here.x[:2] = [0.0, 100.0, 0.0, 0.0], [5000.0, 0.0]
+    assert tau_leap.fire_critical(here.x, here.structure, here.leap, state) == (codes.OK, 0)
+    assert here.x[:2].tolist() == [5000, 0]
+
+
+# -- what ends a step or a row -----------------------------------------------------------------------------------------
+
+
+def test_a_step_that_leads_too_far_is_taken_again_and_no_further() -> None:
+    """Arrivals at 500 a day that end at 1000, beyond which their rate is no number: a step that knows nothing of that
+    passes it.
+
+    n = 20: Poisson numbers of mean 500 on day one, to 5 standard errors (25); all are full on day 5.
+    """
+    net = network({"X": 0}, ("0 -> X", "500*sqrt(where(X < 1000, 1, 1000 - X))"))
+    out = simulate(net, [0, 1, 5, 6], "tau_leap", n=20, seed=1)
+    assert out.ok.all()
+    assert out.statistics["rejections"].mean() > 1, "the test has steps to refuse"
+    assert out["X"][:, 1].mean() == pytest.approx(500, abs=5 * np.sqrt(500 / 20))
+    assert (out["X"][:, 2:] == 1000).all()
+
+
+def test_a_critical_loss_that_takes_no_heed_of_what_is_left_ends_the_row_among_leaps() -> None:
+    """Five cells, ten lost a day beside 100,000 that grow: the sixth loss comes at a gamma time of mean 0.6 days."""
+    net = network({"X": 1e5, "S": 5}, ("X -> 2 X", "X"), ("S -> 0", "10"))
+    with pytest.warns(NumericalWarning, match="20 of 20 rows.*took a count below zero"):
+        out = simulate(net, [0, 1e-3, 5], "tau_leap", n=20, seed=1)
+    assert (out.status == codes.NEGATIVE_PROPENSITY).all()
+    assert np.median(out.statistics["events"]) == 6, "hardly a row has single reactions of the others too"
+    assert np.isnan(out["S"][:, -1]).all()
+    assert (out["S"][:, 1] >= 3).all()
+    assert out.statistics["steps"].mean() > 3, "there are leaps"
+
+
+def test_the_cap_on_events_counts_critical_reactions_among_leaps() -> None:
+    """One cell goes to and fro at 5 a day beside 100,000: 50 moves in ten days."""
+    net = network({"X": 1e5, "S": 1, "R": 0}, ("X -> 2 X", "0.1*X"), ("S -> R", "5*S"), ("R -> S", "5*R"))
+    assert simulate(net, [0, 10], TauLeap(max_events=200), n=3, seed=1).ok.all()
+    with pytest.warns(NumericalWarning, match="3 of 3 rows.*cap on events"):
+        out = simulate(net, [0, 10], TauLeap(max_events=9), n=3, seed=1)
+    assert (out.status == codes.EVENT_BUDGET).all()
+    assert (out.statistics["events"] == 10).all()
+    assert (out.statistics["steps"] > 0).all()
