@@ -8,6 +8,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from sim.kernels import random, ssa
+from sim.kernels import status as codes
+from sim.kernels.rosenbrock import allocate
 from sim.kernels.ssa import no_jumps
 from sim.network import simulation
 from sim.network.codegen import compile_network
@@ -73,6 +76,63 @@ def test_own_loop_and_tables_give_the_same_bytes(build: object, monkeypatch: pyt
     assert one.status.tolist() == other.status.tolist()
     assert one.statistics["events"].tolist() == other.statistics["events"].tolist()
     assert len(np.unique(one.values[:, 1])) > 1, "rows must differ, or the test could not fail"
+
+
+ENDS = {
+    "negative by rounding alone": (5.0, "X -> 2 X", "X*(0.7 - 0.1*X)", "ok", 7.0),
+    "infinite": (5.0, "X -> 2 X", "X/(8 - X)", "non_finite", np.nan),
+    "more than can be counted": (2.0**53 - 3, "0 -> X", "4", "capacity", np.nan),
+    "more losses than there are": (5.0, "X -> 0", "4", "negative_propensity", np.nan),
+}
+
+
+@pytest.mark.filterwarnings("ignore::sim.errors.NumericalWarning")
+@pytest.mark.parametrize("name", ENDS)
+def test_a_row_ends_on_the_tables_as_in_its_own_loop(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By day 100 at rates of one and more a day; 0.7 - 0.1*7 is -1.1e-16, which is no failure."""
+    x, change, rate, status, last = ENDS[name]
+    net = Network("ends")
+    net.species("X", x)
+    net.reaction("the one", change, rate)
+    own = simulate(net, [0, 1, 100], SSA(), n=5, seed=1)
+    tables = by_tables(monkeypatch, net, [0, 1, 100], SSA(), n=5, seed=1)
+    for out in (own, tables):
+        assert set(out.status_names) == {status}
+        np.testing.assert_array_equal(out["X"][:, -1], last)
+    assert own.values.tobytes() == tables.values.tobytes()
+    assert own.statistics["events"].tolist() == tables.statistics["events"].tolist()
+
+
+def test_the_reaction_chosen_is_the_one_in_whose_share_of_the_sum_the_draw_falls() -> None:
+    """Rates 1, 0 and 2: the first up to 1, the last from there on; a draw that rounding has put at the end is the
+    last's."""
+    rate = np.array([1.0, 0.0, 2.0])
+    found = [ssa.choose_reaction(aim, rate) for aim in (0.0, 0.5, np.nextafter(1, 0), 1.0, 2.9, 3.0)]
+    assert found == [0, 0, 0, 2, 2, 2]
+
+
+def test_a_draw_that_is_rounded_up_to_the_sum_of_rates_fires_no_reaction_of_rate_zero() -> None:
+    """The smallest rate there is times a number above a half is that rate; the last reaction has none, and would take
+    Y below zero."""
+    net = Network("smallest")
+    net.species("X", 0)
+    net.species("Y", 0)
+    net.reaction("arrival", "0 -> X", "5e-324")
+    net.reaction("death", "Y -> 0", "Y")
+    compiled = compile_network(net, ["X", "Y"])
+    static, hazards = compiled.functions[:2]
+    work = allocate(compiled.structure)
+    work.p[:] = compiled.defaults
+    static(work.p, work.a)
+    work.x[:2] = 0.0
+    stream, rate, clock = np.zeros(random.STATE_WORDS, np.uint64), np.zeros(2), np.zeros(3)
+    random.seed_stream(stream, np.uint64(1), 0, 0, 0)
+    for number in range(1, 21):
+        clock[2] = 0.0  # due now
+        status = ssa.walk(0.0, 1.0, hazards, compiled.structure, work, rate, stream, 1, clock)
+        assert status == codes.OK
+        assert clock[:2].tolist() == [0.0, 1.0]
+        assert work.x[:2].tolist() == [number, 0.0]
 
 
 def test_only_what_a_reaction_changes_is_computed_again() -> None:
