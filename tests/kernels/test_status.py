@@ -110,6 +110,34 @@ def late_event() -> Network:
     return net
 
 
+def runaway() -> Network:
+    """At eight cells the rate is no number any more."""
+    net = base(5)
+    net.reaction("growth", "X -> 2 X", "0.5*X/(1 - bad*(X - 5)/3)")
+    return net
+
+
+def two_large_rates() -> Network:
+    """Pairs of X and pairs of Y, each at a rate that is finite, and both together at none."""
+    net = base(2)
+    net.species("Y", 2)
+    net.species("S", 0)
+    net.reaction("pair of X", "2 X -> 0", "S*0.8e308*X*(X - 1)/2")
+    net.reaction("pair of Y", "2 Y -> 0", "S*1.1e308*Y*(Y - 1)/2")
+    net.event("switch", at=5, set={"S": "bad"})
+    return net
+
+
+def full_of_it() -> Network:
+    net = Network("full")
+    net.parameter("bad", 0.0)
+    net.species("C", 1.5e308, kind="concentration")
+    net.species("D", 1.0, kind="concentration")
+    net.reaction("clearance", "D -> 0", "0.1*D")
+    net.event("dose", at=5, add={"C": "bad*1e308"})
+    return net
+
+
 FEW_EVENTS: dict[str, Kernel] = {
     "ssa": SSA(max_events=300),
     "tau_leap": TauLeap(max_events=300),
@@ -141,6 +169,13 @@ CASES = {
     "division by zero": Case("non_finite", lambda: switched("0.1*X/(1 - S)"), ALL, 3),
     "logarithm of what is negative": Case("non_finite", lambda: switched("0.1*X*log(2.7 - 3.7*S)"), ALL, 3),
     "overflow": Case("non_finite", lambda: switched("0.1*X*exp(1000*S)"), ALL, 3),
+    "a rate that single reactions make infinite": Case(
+        "non_finite", runaway, {"ssa": SSA(), "tau_leap": TauLeap()}, None
+    ),
+    "a sum of rates beyond all numbers": Case(
+        "non_finite", two_large_rates, {name: ALL[name] for name in ("hybrid", "ssa", "tau_leap")}, 3
+    ),
+    "a dose to what is nearly the largest number": Case("invalid_event", full_of_it, CONTINUOUS, 2),
     "growth without bound": Case(
         "step_too_small", lambda: switched("0.1*X + S*X*X/1e6", x=1e6), CONTINUOUS, 3
     ),
@@ -235,6 +270,17 @@ def test_a_row_that_cannot_begin_keeps_nothing(
     assert np.isfinite(out["X"][[0, 2]]).all()
 
 
+@pytest.mark.parametrize("kernel", ["ssa", "tau_leap"])
+def test_a_count_too_large_to_be_counted_does_not_begin(kernel: str) -> None:
+    net = base()
+    net.reaction("death", "X -> 0", "0*X")
+    with pytest.warns(NumericalWarning, match="1 of 3 rows failed.*capacity"):
+        out = simulate(net, DAYS, kernel, seed=1, initial={"X": [20, 2.0**53, 2.0**53 - 1]})
+    assert out.status_names.tolist() == ["ok", "capacity", "ok"]
+    assert np.isnan(out["X"][1]).all()
+    assert (out["X"][2] == 2.0**53 - 1).all()
+
+
 @pytest.mark.parametrize("kernel", ALL)
 def test_many_failures_in_many_chunks_are_one_warning_that_names_the_first(kernel: str) -> None:
     bad = np.zeros(100)
@@ -269,6 +315,35 @@ def test_the_cap_is_on_more_events_than_are_allowed(kernel: str) -> None:
     assert simulate(net, [0, 1e3], make(max_events=10), seed=1)["X"][0, -1] == 0
     with pytest.warns(NumericalWarning, match="event_budget"):
         simulate(net, [0, 1e3], make(max_events=9), seed=1)
+
+
+def test_the_cap_on_steps_counts_those_that_were_refused() -> None:
+    """A source that is opened and shut within a day, which long steps would pass over: some are refused."""
+    net = base(20)
+    net.reaction("division", "X -> 2 X", "0.3*X")
+    net.reaction("death", "X -> 0", "X*(0.3 + 5*exp(-8*(time - 2)**2))")
+    needed = simulate(net, [0, 4], Hybrid(), seed=1).statistics
+    assert needed["rejections"][0] > 0
+    most = int(needed["steps"][0] + needed["rejections"][0])
+    for cap in range(1, most):
+        with pytest.warns(NumericalWarning, match="max_steps"):
+            out = simulate(net, [0, 4], Hybrid(max_steps=cap), seed=1)
+        assert out.statistics["steps"][0] + out.statistics["rejections"][0] <= cap
+        assert np.isnan(out["X"][0, 1])
+    assert simulate(net, [0, 4], Hybrid(max_steps=most + 3), seed=1).ok.all()
+
+
+def test_the_cap_on_events_counts_cells_that_are_followed_one_by_one() -> None:
+    """Ten cells go to and fro a hundred times a day: a thousand moves, of which a cap of 20 allows few."""
+    net = base(10)
+    net.species("Y", 0)
+    net.reaction("forth", "X -> Y", "100*X")
+    net.reaction("back", "Y -> X", "100*Y")
+    out = simulate(net, [0, 1], Hybrid(), seed=1)
+    assert out["X"][0, 1] + out["Y"][0, 1] == 10
+    with pytest.warns(NumericalWarning, match="event_budget"):
+        out = simulate(net, [0, 1], Hybrid(max_events=20), seed=1)
+    assert np.isnan(out["X"][0, 1])
 
 
 def test_each_status_has_a_name_and_a_sentence_and_those_without_a_case_here_no_kernel_returns() -> None:
