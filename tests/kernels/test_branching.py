@@ -278,6 +278,17 @@ def test_counts_that_floats_cannot_hold_follow_the_mean():
     assert branching.kendall_mean(2.0**60, *pair) == pytest.approx(2.0**60 * math.exp(0.07), rel=1e-14)
 
 
+def test_lines_and_their_cells_follow_the_mean_where_either_is_beyond_what_floats_can_hold():
+    """Of 2**60 a quarter survives, and grows to three cells each; fewer lines that would be as many cells do, too."""
+    assert branching.surviving_lines(stream(), 2.0**60, 3.0) == 2.0**58
+    assert branching.grown(stream(), 2.0**58, 3.0, 2.0) == 3 * 2.0**58
+    assert branching.grown(stream(), 2.0**51, 3.0, 2.0) == 3 * 2.0**51
+    assert branching.surviving_lines(stream(), 0.0, 3.0) == branching.grown(stream(), 0.0, 3.0, 2.0) == 0
+    lines = np.array([branching.surviving_lines(stream(k), 1e6, 3.0) for k in range(50)])
+    assert lines.mean() == pytest.approx(2.5e5, abs=5 * math.sqrt(1e6 * 0.25 * 0.75 / 50))
+    assert len(set(lines)) > 40, "below, chance decides"
+
+
 def test_nan_and_negative_counts_give_nan():
     assert all(math.isnan(value) for value in constant_odds(math.nan, 0.2, 1.0))
     assert all(math.isnan(value) for value in constant_odds(0.2, math.inf, 1.0))
@@ -289,6 +300,46 @@ def test_nan_and_negative_counts_give_nan():
         (5.0, 0.1, math.nan),
     ):
         assert math.isnan(branching.kendall_step(stream(), n, death_odds, birth_odds))
+
+
+def batches(*rows):
+    out = np.zeros((4, 6))
+    for k, row in enumerate(rows):
+        out[k] = row
+    return out
+
+
+@pytest.mark.parametrize(("tilt", "half"), [(-200.0, (0.25, 0.5)), (200.0, (0.5, 0.75))])
+def test_newcomers_that_all_come_early_or_late_wait_in_that_half_alone(tilt, half):
+    """A hundred e-folds lie between the halves of the time: of a thousand newcomers none is in the other."""
+    waiting = batches((3, 1000, 2, 0.25, 0.75, tilt))
+    assert newcomers.next_group(waiting, 1, 0.0, stream()) == (1, 0.0, 0.0)
+    assert waiting[0].tolist() == [3, 1000, 2, *half, tilt / 2]
+
+
+def test_newcomers_that_come_evenly_are_parted_evenly_and_none_is_lost():
+    """n = 100 partings of 1000 at four events in the time: 500 early on average, to 5 standard errors of 1.6."""
+    state, early = stream(), []
+    for _ in range(100):
+        waiting = batches((3, 1000, 2, 0.0, 1.0, 0.0))
+        assert newcomers.next_group(waiting, 1, 4.0, state) == (2, 0.0, 0.0)
+        assert waiting[:2, 1].sum() == 1000
+        assert waiting[:2, 3:5].tolist() == [[0.5, 1.0], [0.0, 0.5]]
+        early.append(waiting[1, 1])
+    assert np.mean(early) == pytest.approx(500, abs=5 * math.sqrt(250 / 100))
+    assert np.var(early) == pytest.approx(250, abs=5 * 250 * math.sqrt(2 / 100))
+
+
+def test_a_batch_for_which_there_is_no_room_is_told_and_stays_told():
+    waiting = batches()
+    number = 0
+    for k in range(4):
+        number = newcomers.add_batch(waiting, number, k, 10.0, 1.0, 0.0, 1.0, 0.0)
+        assert number == k + 1
+    before = waiting.copy()
+    for there in (4, newcomers.FULL):
+        assert newcomers.add_batch(waiting, there, 9, 10.0, 1.0, 0.0, 1.0, 0.0) == newcomers.FULL
+    np.testing.assert_array_equal(waiting, before)
 
 
 def quantile(u, tilt):

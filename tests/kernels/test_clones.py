@@ -318,6 +318,19 @@ def test_impossible_histories_give_nan(change, value):
         assert all(math.isnan(x) for x in clones.single_hit_clones(stream(), *arguments))
 
 
+@pytest.mark.parametrize(
+    ("birth", "death", "cells"),
+    [(0.1, 0.1, 10), (0.1, 0.2, 10), (0.1, -0.1, 10), (math.inf, 0.1, 10), (0.1, 0.05, 0.5), (0.1, 0.05, math.inf),
+     (0.1, math.nan, 10)],
+)  # fmt: skip
+def test_founders_of_an_impossible_growth_are_nan(birth, death, cells):
+    assert math.isnan(clones.expected_surviving_founders(birth, death, 1e-3, 1e-3, cells))
+
+
+def test_a_cell_that_has_not_grown_has_no_founder():
+    assert clones.expected_surviving_founders(0.1, 0.05, 1e-3, 1e-3, 1.0) == pytest.approx(0, abs=1e-18)
+
+
 def cohort(patients):
     n = patients.size
     out = np.empty((n, 4))
