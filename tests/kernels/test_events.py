@@ -52,6 +52,21 @@ def test_a_timed_event_fires_at_its_time_to_the_last_bit(kernel: str, moment: fl
 
 
 @every_kernel
+def test_two_moments_that_only_rounding_tells_apart_are_two_events(kernel: str) -> None:
+    """The later sees what the earlier has done, and a net that moves is no farther by then."""
+    later = np.nextafter(5, 9)
+    net = quiet(X=10, Y=0)
+    net.reaction("death", "Y -> 0", "0.1*Y")
+    net.event("later", at=later, set={"Y": "X"})
+    net.event("earlier", at=5, add={"X": 5})
+    out = simulate(net, [0, 5, 6], kernel, seed=1)
+    assert (out.fired["earlier"][0], out.fired["later"][0]) == (5, later)
+    np.testing.assert_array_equal(out["X"][0], [10, 15, 15])
+    assert out["Y"][0, 1] == 0
+    assert 5 <= out["Y"][0, 2] <= 15
+
+
+@every_kernel
 def test_a_save_at_the_event_shows_the_state_after_it_and_its_neighbours_what_they_should(
     kernel: str,
 ) -> None:

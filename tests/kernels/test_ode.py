@@ -153,6 +153,23 @@ def test_a_decay_is_followed_to_the_smallest_numbers_and_then_is_zero() -> None:
     assert out["X"][0, 2:].tolist() == [0, 0]
 
 
+def test_growth_from_less_than_the_tolerance_is_no_decay_in_a_long_step() -> None:
+    """From 1e-9 at 200 a day beside what hardly moves: a first step of twenty e-folds shows no error in what is so
+    small, but the method tells no more than four from a decay, and would take it to nothing. To 0.5 % of the
+    e-folds."""
+    net = Network("unseen")
+    net.species("A", 1e6, kind="concentration")
+    net.species("B", 1e-9, kind="concentration")
+    net.reaction("clearance", "A -> 0", "0.01*A")
+    net.reaction("growth", "B -> 2 B", "200*B")
+    t = np.array([0, 0.2, 0.4, 1.0])
+    out = simulate(net, t, ODE(rtol=1e-4))
+    assert out.ok.all()
+    assert out.statistics["rejections"][0] > 0, "the test has such a step"
+    np.testing.assert_allclose(np.log(out["B"][0] / 1e-9), 200 * t, rtol=5e-3)
+    np.testing.assert_allclose(out["A"][0], 1e6 * np.exp(-0.01 * t), rtol=1e-4)
+
+
 def test_the_leukaemia_model_agrees_with_scipy() -> None:
     """Twenty random parameter sets over sixty days, against LSODA of the network's own drift at 1e-9."""
     net = build(Design(products=(ProductDesign("cd19", ("cd19",)),)))
