@@ -192,6 +192,7 @@ MODELS = (
             f"The dose is on day 42, as in the authors' program; BioModels (1019, 1020) has day 45. {LATE}",
             "Elimination, dormancy and escape by dose are the paper's at second hand: of the paper only the beginning could be read.",
             "How the paper came by its parameters could not be read; the program states them.",
+            "Kernel hybrid takes some 700,000 steps, more than it allows by default: Hybrid(max_steps=3_000_000).",
         ),
     ),
     PublishedModel(
