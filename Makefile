@@ -57,7 +57,7 @@ slow: $(STAMP)  ## run the long statistical tests
 
 .PHONY: verify
 verify: $(STAMP)  ## verify every method against exact laws, and the verification by seeded faults (hours)
-	$(SAY) "Verifying: laws, seeded faults, fresh seeds, references (four hours on one core, half on two; ARGS=\"--seeds 10\" for less)"
+	$(SAY) "Verifying: laws, seeded faults, fresh seeds, references (some three hours on one core; ARGS=\"--seeds 10\" for less)"
 	@$(PY) -m tests.statistical.verify $(ARGS)
 
 # Tests that take the kernels, as plain Python, through their lines; tests/kernels/test_plain_python.py runs the same.

@@ -6,6 +6,9 @@ A trigger does not fire at the start of a run, and an event whose ``if_`` is fal
 
 Within one event all values are computed from the state before it, then survival, setting and adding happen in this order.
 Counts in a stochastic run survive binomially and amounts are rounded to whole cells.
+
+A trigger that fires at intervals that shrink without end (a ball that comes to rest by ever lower bounces) has a moment beyond which no
+course is defined. A row that comes as close to it as `CLOSE` ends there: what was stepped over it would fall through the ground.
 """
 
 import math
@@ -19,6 +22,13 @@ from sim.kernels.structure import ADD, EFFECT_BEGIN, EFFECT_END, HAS_IF, SET, ST
 
 CASCADE = 10_000
 """So many events at one moment feed each other and will not end."""
+SHRINKING = 20
+"""Intervals in a row each of which is shorter than the last, before a trigger may be called one that piles up. By chance alone they are once in
+20 factorial, 2e18."""
+CLOSE = 1e-7
+"""Such an interval, as a share of the time since they began to shrink, tells that they will not end."""
+LAST, INTERVAL, NUMBER, BEGUN = 0, 1, 2, 3
+"""Columns of work.history, a row an event: last firing, interval before it, intervals that have shrunk in a row, when they began."""
 STOPPED = -1
 """Not a failure: an event with ``stop`` fired; the state is held from then on."""
 
@@ -58,6 +68,9 @@ def start(t, x, structure, event_times, conditions, work, fired):
     conditions(t, x, work.p, work.a, work.condition_before)
     for k in range(events):
         fired[k] = math.nan
+        work.history[k, LAST] = math.nan
+        work.history[k, INTERVAL] = math.inf
+        work.history[k, NUMBER] = 0.0
         if structure.event[k, TIMED] == 0:
             work.event_time[k] = math.inf
         elif work.event_time[k] != work.event_time[k]:
@@ -95,6 +108,20 @@ def has_triggers(structure):
 
 
 @jit
+def piles_up(t, history):
+    """Note that a trigger fires at `t` in its row of work.history; tell whether its intervals shrink to nothing."""
+    interval = t - history[LAST]  # NaN, which compares false, at the first firing
+    if interval < history[INTERVAL]:
+        history[NUMBER] += 1.0
+    else:
+        history[NUMBER] = 0.0
+        history[BEGUN] = t
+    history[INTERVAL] = interval if interval == interval else math.inf
+    history[LAST] = t
+    return history[NUMBER] >= SHRINKING and interval <= CLOSE * (t - history[BEGUN])
+
+
+@jit
 def settle(t, x, structure, conditions, effects, work, fired, stochastic, stream, budget):
     """Fire all that is due at `t`; return (OK, STOPPED or a failure, number fired)."""
     table = structure.event
@@ -122,7 +149,7 @@ def settle(t, x, structure, conditions, effects, work, fired, stochastic, stream
             if not due or (table[k, HAS_IF] == 1 and work.condition[events + k] < 0.5):
                 continue
             number += 1
-            if number > min(budget, CASCADE):
+            if number > min(budget, CASCADE) or (table[k, TIMED] == 0 and piles_up(t, work.history[k])):
                 return EVENT_BUDGET, number
             stale = True
             outcome = apply(k, t, x, structure, effects, work, stochastic, stream)

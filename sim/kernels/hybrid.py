@@ -21,9 +21,12 @@ order  what happens in a step from t to t + dt
 In a given environment births, deaths and newcomers have their exact law over any step, and means are exact where rates are a parabola in
 time; drawing.py says what is not. What a discrete population does to the environment within one step follows its mean; where that would
 matter the step is shorter (step_bounds.py). What it does to a continuous species by single firings is seen as its mean, corrected at the end
-of the step by what chance has made of the population (feedback.py). Far above the threshold a population has no
-chance: near-critical ones, whose fluctuations add up over very long times, want a higher threshold. Where nothing continuous moves the
-method is Gillespie's.
+of the step by what chance has made of the population (feedback.py). Above the threshold a population has no
+chance of its own: means and extinction do not depend on the threshold, the small noise of large numbers does (of 20,000
+cells in exchange with few, noise of 0.6 % of the count has 0.44 to 1.75 of its variance), and near-critical ones, whose fluctuations add up over very long times, want a higher threshold. A rate
+that jumps as a count passes a number has that count drawn event by event; one that turns steeply but smoothly is seen as far as one standard
+deviation of the count reaches, so a rate that turns over less than a cell is to be written as a jump. Where nothing continuous moves the method is
+Gillespie's; beside triggers that wait for a few cells `ssa` is much faster, where it can run the network.
 
 Reference: Kendall, Ann. Math. Stat. 19 (1948) 1, doi:10.1214/aoms/1177730285. On failure the row keeps what was saved; the rest is NaN.
 """
@@ -354,7 +357,8 @@ def simulate_row(
             if groups > max_events:
                 return EVENT_BUDGET
             if not fits or (
-                structure.signed.shape[0] > 0 and overshoots(t, t_new - t, structure, hazards, work, laws)
+                structure.signed.shape[0] > 0
+                and overshoots(t, t_new - t, relative, absolute, structure, hazards, work, laws)
             ):
                 statistics[1] += 1
                 need, h = need_before, 0.5 * theta * used

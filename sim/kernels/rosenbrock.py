@@ -95,6 +95,7 @@ class Work(NamedTuple):
     condition: FloatArray
     condition_before: FloatArray
     effect: FloatArray
+    history: FloatArray
 
 
 @jit_allocating
@@ -124,6 +125,7 @@ def allocate(structure):
         np.zeros(2 * events),
         np.zeros(2 * events),
         np.zeros(structure.effect.shape[0]),
+        np.zeros((events, 4)),
     )
 
 

@@ -254,16 +254,19 @@ def within_error(t, x, relative, absolute, structure, hazards, work, laws):
 
 
 @jit_merged
-def overshoots(t, h, structure, hazards, work, laws):
+def overshoots(t, h, relative, absolute, structure, hazards, work, laws):
     """Tell whether a draw put a population where a rate is negative, and where no single event from the present state leads.
 
     The new state stands in laws.after and laws.x_end. A negative rate after a single event is the network's own and is reported;
-    one that several events of a step have reached together is the step's doing.
+    one that several events of a step have reached together is the step's doing. One that is negative by the error of a concentration alone is
+    neither.
     """
     for s in range(structure.n_species):
-        work.probe[s] = laws.after[s] if laws.discrete[s] == 1 else laws.x_end[s]
-    hazards(t + h, work.probe, work.p, work.a, work.d, work.values)
-    if not negative_discrete(work.probe, structure, work, laws):
+        work.spare[s] = laws.after[s] if laws.discrete[s] == 1 else laws.x_end[s]
+    hazards(t + h, work.spare, work.p, work.a, work.d, work.values)
+    if not negative_discrete(work.spare, structure, work, laws):
+        return False
+    if within_error(t + h, work.spare, relative, absolute, structure, hazards, work, laws):
         return False
     reaction = structure.reaction
     for r in range(reaction.shape[0]):

@@ -3,7 +3,8 @@
 A rate is taken apart as hazard times reactant, ``rate = h * X``, where X divides out of the rate. Reactions whose hazard does the
 same to each cell of one species (a birth, a death, a conversion), or that only bring newcomers, make that species a linear
 birth-death process given the rest: the hybrid kernel then has its exact law and needs no events. One reaction of another form
-(dimerisation, births in batches) and the species is counted event by event.
+(dimerisation, births in batches) and the species is counted event by event. So is one that a comparison within a rate depends on: the rate
+jumps as the count passes a number, and a draw from the law of a whole step would not see it jump.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sim.network.expression import Expression, divide_out, substitute
+from sim.network.expression import Compare, Expression, divide_out, postorder, substitute
+from sim.network.structure import definition_order, depends_on
 
 if TYPE_CHECKING:
     from sim.network.network import Network, Reaction
@@ -98,6 +100,14 @@ def _role(reaction: Reaction, rate: Rate, counts: frozenset[str]) -> str:
     return "death" if len(change) == 1 else "conversion"
 
 
+def _compared(network: Network) -> set[str]:
+    """Return the names that a comparison within a rate depends on."""
+    rates = [reaction.rate for reaction in network.all_reactions]
+    used = definition_order(network, sorted({name for rate in rates for name in rate.symbols}))
+    nodes = postorder([*rates, *(definition.expression for definition in used)])
+    return {name for node in nodes if isinstance(node, Compare) for name in depends_on(network, node)}
+
+
 def classify(network: Network) -> Classification:
     """Find the role of every reaction and species.
 
@@ -115,7 +125,7 @@ def classify(network: Network) -> Classification:
     counts = frozenset(s.name for s in network.all_species if s.kind == "count")
     rates = [_split(r, counts, names, definitions) for r in network.all_reactions]
     roles = [_role(r, rate, counts) for r, rate in zip(network.all_reactions, rates, strict=True)]
-    counted: set[str] = set()
+    counted = _compared(network) & counts
     while True:
         before = len(counted)
         for i, reaction in enumerate(network.all_reactions):

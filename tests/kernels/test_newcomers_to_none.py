@@ -72,6 +72,14 @@ def test_a_rate_may_be_negative_by_the_error_of_a_concentration(tolerance: float
         assert np.mean(out["Z"][:, -1] < 10.0) < 0.003 + 5 * error_of(0.003)
 
 
+def test_a_rate_that_is_negative_by_the_error_alone_does_not_stop_a_row() -> None:
+    """Nothing else goes on that could excuse it: C stands above 1 by a part of its tolerance, and Z, who would die below, live."""
+    net = network({"C": 1.0 + 1e-5, "Z": 10}, ("Z -> 0", "0.5*Z*(1 - C)"), concentrations=("C",))
+    out = simulate(net, [0.0, 6.0], "hybrid", n=5, seed=1)
+    assert out.ok.all()
+    assert (out["Z"][:, -1] == 10.0).all()
+
+
 def empty(source: float, birth: float, death: str, days: float) -> float:
     """Return the chance that none is there, of immigrants at a rate whose lines die by a hazard in time."""
 

@@ -85,6 +85,26 @@ def test_a_product_that_is_counted_does_not_count_its_unchanged_parent() -> None
     assert found.species[:2] == ("branching", "counted")
 
 
+@pytest.mark.parametrize(
+    ("change", "rate", "counted"),
+    [
+        ("0 -> X", "where(X < 20, k, 0)", "X"),
+        ("Y -> 2 Y", "k*Y*where(X < 20, 1, 0)", "X"),
+        ("Y -> 2 Y", "k*Y*gate", "XY"),
+        ("C -> 0", "k*C*gate", "XY"),
+        ("X -> 2 X", "k*X*where(C < 20, 1, 0)", ""),
+        ("X -> 2 X", "k*X*min(X, 20)", ""),
+    ],
+)
+def test_what_a_rate_jumps_with_is_counted(change: str, rate: str, counted: str) -> None:
+    net = network((change, rate), *((f"{name} -> 0", f"k*{name}") for name in "XYZ"))
+    net.define("low", "where(X + Y < 20, 1, 0)")
+    net.define("gate", "0.5*low")
+    net.define("unused", "where(Z < 3, 1, 0)")
+    roles = dict(zip("XYZC", classify(net).species, strict=True))
+    assert {name for name, role in roles.items() if role == "counted"} == set(counted)
+
+
 def test_a_concentration_never_makes_a_reaction_one_of_counts() -> None:
     found = classify(network(("X -> X + C", "k*X"), ("0 -> C", "-k*C")))
     assert found.reactions == ("drift_only", "drift_only")

@@ -498,6 +498,17 @@ LIMIT = Master(
     (7,),
 )
 
+STOPPING_SOURCE = Master(
+    (((1,), lambda x: np.where(x < 20, 60.0, 0.0)), ((-1,), lambda x: x)),
+    (0,),
+    (21,),
+)
+STOPPING_GROWTH = Master(
+    (((1,), lambda x: np.where(x < 50, 2.0 * x, 0.0)), ((-1,), lambda x: 0.3 * x)),
+    (3,),
+    (51,),
+)
+
 CASES: dict[str, Case] = {
     "birth-death, few": Case(
         birth_death(10, 1.0, 1.2),
@@ -798,5 +809,19 @@ CASES: dict[str, Case] = {
         by(),
         linear=True,
         costly=(TABLES,),
+    ),
+    "a source that stops at twenty": Case(
+        network("full", {"X": 0}, ("0 -> X", "where(X < 20, 60, 0)"), ("X -> 0", "X")),
+        "X",
+        (0.2, 2.0),
+        STOPPING_SOURCE.at,
+        by(EXACT),
+    ),
+    "growth that stops at fifty": Case(
+        network("stopping", {"X": 3}, ("X -> 2 X", "2*X*where(X < 50, 1, 0)"), ("X -> 0", "0.3*X")),
+        "X",
+        (1.0, 4.0),
+        STOPPING_GROWTH.at,
+        by(EXACT),
     ),
 }
