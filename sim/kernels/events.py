@@ -8,7 +8,9 @@ Within one event all values are computed from the state before it, then survival
 Counts in a stochastic run survive binomially and amounts are rounded to whole cells.
 
 A trigger that fires at intervals that shrink without end (a ball that comes to rest by ever lower bounces) has a moment beyond which no
-course is defined. A row that comes as close to it as `CLOSE` ends there: what was stepped over it would fall through the ground.
+course is defined. A row that comes as close to it as `CLOSE` ends there: what was stepped over it would fall through the ground. It is told by
+twenty intervals, so it is missed where bounces come to nothing before (each a twentieth of the last, say, and nothing puts the ball back), and a
+course that would have come to rest by itself after more than twenty is ended too.
 """
 
 import math
@@ -27,8 +29,10 @@ SHRINKING = 20
 20 factorial, 2e18."""
 CLOSE = 1e-7
 """Such an interval, as a share of the time since they began to shrink, tells that they will not end."""
+SOON = 0.1
+"""A first step after a trigger has fired, as a share of the time since it last did, or since the start."""
 LAST, INTERVAL, NUMBER, BEGUN = 0, 1, 2, 3
-"""Columns of work.history, a row an event: last firing, interval before it, intervals that have shrunk in a row, when they began."""
+"""Columns of work.history, a row an event: last firing (at first the start), interval before it, intervals that have shrunk in a row, when they began."""
 STOPPED = -1
 """Not a failure: an event with ``stop`` fired; the state is held from then on."""
 
@@ -68,7 +72,7 @@ def start(t, x, structure, event_times, conditions, work, fired):
     conditions(t, x, work.p, work.a, work.condition_before)
     for k in range(events):
         fired[k] = math.nan
-        work.history[k, LAST] = math.nan
+        work.history[k, LAST] = t
         work.history[k, INTERVAL] = math.inf
         work.history[k, NUMBER] = 0.0
         if structure.event[k, TIMED] == 0:
@@ -110,15 +114,27 @@ def has_triggers(structure):
 @jit
 def piles_up(t, history):
     """Note that a trigger fires at `t` in its row of work.history; tell whether its intervals shrink to nothing."""
-    interval = t - history[LAST]  # NaN, which compares false, at the first firing
+    interval = t - history[LAST]
+    if interval == 0.0:
+        return False  # the same moment once more: `settle` has a cap of its own for that
     if interval < history[INTERVAL]:
         history[NUMBER] += 1.0
     else:
         history[NUMBER] = 0.0
         history[BEGUN] = t
-    history[INTERVAL] = interval if interval == interval else math.inf
+    history[INTERVAL] = interval
     history[LAST] = t
     return history[NUMBER] >= SHRINKING and interval <= CLOSE * (t - history[BEGUN])
+
+
+@jit
+def next_may_come(t, structure, work):
+    """Return a step after the events of time `t` that does not pass over the next of them, as far as the last interval tells."""
+    step = math.inf
+    for k in range(structure.event.shape[0]):
+        if structure.event[k, TIMED] == 0 and work.history[k, LAST] == t and work.history[k, INTERVAL] > 0.0:
+            step = min(step, SOON * work.history[k, INTERVAL])
+    return step
 
 
 @jit

@@ -20,7 +20,7 @@ def change_of_rates(h, reactions, x, structure, work, laws):
     for r in reactions:
         s, q = structure.reaction[r, FACTOR], structure.reaction[r, HAZARD]
         if laws.discrete[s] == 1 and work.probe[s] > 0.0:
-            change, spread = abs(laws.end[q] - laws.start[q]) * h, work.probe[s] - x[s]
+            change, spread = abs(laws.end[q] - laws.start[q]) * h, abs(work.probe[s] - x[s])
             worst = max(worst, change)
             if spread > 0.0:
                 fading = max(fading, change * x[s] / spread)

@@ -23,9 +23,10 @@ time; drawing.py says what is not. What a discrete population does to the enviro
 matter the step is shorter (step_bounds.py). What it does to a continuous species by single firings is seen as its mean, corrected at the end
 of the step by what chance has made of the population (feedback.py). Above the threshold a population has no
 chance of its own: means and extinction do not depend on the threshold, the small noise of large numbers does (of 20,000
-cells in exchange with few, noise of 0.6 % of the count has 0.44 to 1.75 of its variance), and near-critical ones, whose fluctuations add up over very long times, want a higher threshold. A rate
-that jumps as a count passes a number has that count drawn event by event; one that turns steeply but smoothly is seen as far as one standard
-deviation of the count reaches, so a rate that turns over less than a cell is to be written as a jump. Where nothing continuous moves the method is
+cells in exchange with few, noise of 0.6 % of the count has 0.44 to 1.75 of its variance), and near-critical ones, whose fluctuations add up over very long
+times, want a higher threshold; so does a rate that turns at some number of cells. A count that a comparison within a rate depends on is drawn
+event by event: the rate jumps with it. A rate that turns over fewer than two cells without a comparison is to be written with one: between
+whole numbers the method takes it for what it is not. Where nothing continuous moves the method is
 Gillespie's; beside triggers that wait for a few cells `ssa` is much faster, where it can run the network.
 
 Reference: Kendall, Ann. Math. Stat. 19 (1948) 1, doi:10.1214/aoms/1177730285. On failure the row keeps what was saved; the rest is NaN.
@@ -199,7 +200,7 @@ def solve_step(
                 laws.x_end[s] = work.x_new[s]
             if stochastic:
                 hazards_along(t, used, 1.0, structure, hazards, work, laws)
-                if bend(used, structure, laws, work.x, work.x_new) > tolerance:
+                if bend(used, structure, work, laws, work.x, work.x_new) > tolerance:
                     accepted = False
                     factor = 0.5
             if accepted:
@@ -263,9 +264,6 @@ def simulate_row(
         for q in range(structure.n_hazards):
             laws.start[q] = work.values[q]
         target = min(t_end, events.next_time(structure, work))
-        if steps >= max_steps:
-            return MAX_STEPS
-        steps += 1
         if not moving and not depends_on_time:
             # Gillespie's method: nothing changes until the next counted reaction.
             wait = need / counted if counted > 0.0 else math.inf
@@ -285,13 +283,19 @@ def simulate_row(
                 need -= (target - t) * counted
                 t = target
             continue
+        if steps >= max_steps:
+            return MAX_STEPS
+        steps += 1
         if stochastic and saved < saves:
             target = min(target, t_save[saved])
         if is_reached(t, target):
             t = target
             continue
         if restart:
-            h = first_step(t, target, structure, work, relative, absolute)
+            h = min(
+                first_step(t, target, structure, work, relative, absolute),
+                events.next_may_come(t, structure, work),
+            )
             restart = False
         if negative_propensity(structure, work, min(h, target - t), relative, absolute):
             return NEGATIVE_PROPENSITY

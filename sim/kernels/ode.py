@@ -99,7 +99,10 @@ def solve_row(
         if not all_finite(work.slope_here, n):
             return NON_FINITE
         if restart:
-            h = first_step(t, target, structure, work, relative, absolute)
+            h = min(
+                first_step(t, target, structure, work, relative, absolute),
+                events.next_may_come(t, structure, work),
+            )
             restart = False
         if negative_propensity(structure, work, min(h, target - t), relative, absolute):
             return NEGATIVE_PROPENSITY

@@ -42,6 +42,10 @@ FREE_GROWTH = 0.5
 E_FOLDS = 2.0
 """Largest growth of a discrete population in a step. The error of the ODE leaves these out, and its method has a pole at four e-folds, beyond
 which the mean of newcomers, which others feel, is of any size and sign."""
+STEEPER = 2.0
+"""A step is bounded by what populations one standard deviation above themselves do. Those one below may do so many times as much: where rates are
+smooth it is the same, and many times as much where one turns on or off within a few cells.
+"""
 ALONE = 0.1
 """Events of a cell, in units of the tolerance, in a step in which a trigger's condition could change."""
 
@@ -63,6 +67,70 @@ def write_inflow(x, structure, laws):
 
 
 @jit
+def spread_of(s, h, x, laws):
+    """Return the standard deviation of what the events of population s change in a step h, growth within it left out."""
+    events_of_a_cell = laws.birth[s, 0] + laws.death[s, 0] + laws.leaving[s, 0]
+    return math.sqrt((events_of_a_cell * x[s] + laws.inflow[s]) * h)
+
+
+@jit
+def probe_above(h, x, structure, work, laws):
+    """Write into work.probe the present state with each discrete population one standard deviation above itself.
+
+    Return whether any is, the largest growth in e-folds of one that is, and whether somebody may come to an empty one.
+    """
+    felt, grown, come = False, 0.0, False
+    for s in range(structure.n_species):
+        work.probe[s] = x[s]
+        if laws.discrete[s] == 0 or structure.species[s, ROLE] != BRANCHING:
+            continue
+        growth = max(laws.birth[s, 0] - laws.death[s, 0] - laws.leaving[s, 0], 0.0) * h
+        more = math.exp(growth)
+        expected = laws.inflow[s] * h * more
+        if x[s] > 0.0 or expected > UNFELT:
+            work.probe[s] += spread_of(s, h, x, laws) * more
+            felt, grown = True, max(grown, growth)
+        if x[s] == 0.0 and expected > UNFELT:
+            come = True
+    return felt, grown, come
+
+
+@jit
+def probe_below(h, x, structure, work, laws):
+    """Write into work.probe the present state with each discrete population one standard deviation below itself; tell whether any is."""
+    felt = False
+    for s in range(structure.n_species):
+        work.probe[s] = x[s]
+        if laws.discrete[s] == 1 and structure.species[s, ROLE] == BRANCHING:
+            spread = spread_of(s, h, x, laws)
+            if x[s] > 0.0 and spread > 0.0:
+                work.probe[s] = max(x[s] - spread, 0.0)
+                felt = True
+    return felt
+
+
+@jit
+def chance_felt(t, h, tolerance, x, structure, slopes, factorise, solve, absolute, work, laws):
+    """Return by how much the populations of the probe change what a step h holds: rates and numbers, what fades, continuous species."""
+    drift(t, work.probe, work.p, work.a, work.d, laws.end, work.mask, structure, slopes, work.slope)
+    change = change_of_course(h, False, x, absolute, structure, work, laws)
+    if change > tolerance:
+        relax_probe(h, absolute, structure, factorise, solve, work, laws)
+        change = change_of_course(h, True, x, absolute, structure, work, laws)
+        drift(t, work.probe, work.p, work.a, work.d, laws.end, work.mask, structure, slopes, work.slope)
+    turnover, one = change_of_rates(h, structure.turnover, x, structure, work, laws)
+    leaving, other = change_of_rates(h, listed(CONVERTING, laws), x, structure, work, laws)
+    worst = max(
+        turnover,
+        leaving,
+        change_of_numbers(h, listed(ARRIVING, laws), x, structure, work, laws),
+        change_of_numbers(h, structure.maskable, x, structure, work, laws),
+        change,
+    )
+    return worst, max(one, other), change
+
+
+@jit
 def bounded_step(t, h, x, structure, slopes, factorise, solve, absolute, tolerance, work, laws):
     """Shorten h so that what is drawn apart and the feedback of chance stay small (present hazards in laws.start, Jacobian in work).
 
@@ -81,45 +149,33 @@ def bounded_step(t, h, x, structure, slopes, factorise, solve, absolute, toleran
     h = followed_step(h, x, structure, laws)
     course = 0.0
     while True:
-        felt, grown = False, 0.0
-        for s in range(n):
-            work.probe[s] = x[s]
-            if laws.discrete[s] == 0 or structure.species[s, ROLE] != BRANCHING:
-                continue
-            growth = max(laws.birth[s, 0] - laws.death[s, 0] - laws.leaving[s, 0], 0.0) * h
-            more = math.exp(growth)
-            expected = laws.inflow[s] * h * more
-            if x[s] > 0.0 or expected > UNFELT:
-                events_of_a_cell = laws.birth[s, 0] + laws.death[s, 0] + laws.leaving[s, 0]
-                spread = math.sqrt((events_of_a_cell * x[s] + laws.inflow[s]) * h)
-                work.probe[s] += spread * more
-                felt, grown = True, max(grown, growth)
-            if x[s] == 0.0 and expected > UNFELT:
-                course = tolerance  # whether somebody comes is chance too, and is to be felt
+        felt, grown, come = probe_above(h, x, structure, work, laws)
+        if come:
+            course = tolerance  # whether somebody comes is chance too, and is to be felt
         if not felt:
             return h, course
-        drift(t, work.probe, work.p, work.a, work.d, laws.end, work.mask, structure, slopes, work.slope)
-        change = change_of_course(h, False, x, absolute, structure, work, laws)
-        if change > tolerance:
-            relax_probe(h, absolute, structure, factorise, solve, work, laws)
-            change = change_of_course(h, True, x, absolute, structure, work, laws)
-            drift(t, work.probe, work.p, work.a, work.d, laws.end, work.mask, structure, slopes, work.slope)
-        turnover, one = change_of_rates(h, structure.turnover, x, structure, work, laws)
-        leaving, other = change_of_rates(h, listed(CONVERTING, laws), x, structure, work, laws)
-        worst = max(
-            turnover,
-            leaving,
-            change_of_numbers(h, listed(ARRIVING, laws), x, structure, work, laws),
-            change_of_numbers(h, structure.maskable, x, structure, work, laws),
-            change,
+        worst, fading, change = chance_felt(
+            t, h, tolerance, x, structure, slopes, factorise, solve, absolute, work, laws
         )
         # The spread grows as the root of the step, so what it does grows as its power 3/2; what fades, as the step itself.
         shorter = (tolerance / worst) ** (2.0 / 3.0) if worst > tolerance else 1.0
-        shorter = min(shorter, tolerance / max(one, other, tolerance))
+        shorter = min(shorter, tolerance / max(fading, tolerance))
         if grown <= FREE_GROWTH or shorter == 1.0:
-            return h * shorter, max(course, change)
+            h *= shorter
+            course = max(course, change)
+            break
         # Where cells multiply within the step the spread grows much faster than that: once more, after a smaller cut.
         h *= max(shorter, 0.5)
+    while probe_below(h, x, structure, work, laws):
+        worst, fading, change = chance_felt(
+            t, h, tolerance, x, structure, slopes, factorise, solve, absolute, work, laws
+        )
+        worst = max(worst, fading)
+        if not worst > STEEPER * tolerance:
+            break
+        course = max(course, change)
+        h *= max((tolerance / worst) ** (2.0 / 3.0), 0.1)
+    return h, course
 
 
 @jit
@@ -219,26 +275,43 @@ def chance_triggers(t, structure, conditions, work, laws):
     return events.rising(structure, work)
 
 
+@jit
+def runs_backwards(r, x, structure, work, laws):
+    """Tell whether reaction r (hazards in work.values) has a negative rate and changes a discrete population."""
+    if work.values[structure.reaction[r, HAZARD]] * x[structure.reaction[r, FACTOR]] < -ROUNDING:
+        for k in range(structure.reaction[r, CHANGE_BEGIN], structure.reaction[r, CHANGE_END]):
+            if laws.discrete[structure.change_species[k]] == 1:
+                return True
+    return False
+
+
 @jit_merged
 def negative_discrete(x, structure, work, laws):
     """Tell whether a reaction of discrete populations (hazards in work.values) has a negative rate."""
-    reaction = structure.reaction
     for r in structure.signed:
-        s = reaction[r, FACTOR]
-        if work.values[reaction[r, HAZARD]] * x[s] < -ROUNDING:
-            for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
-                if laws.discrete[structure.change_species[k]] == 1:
-                    return True
+        if runs_backwards(r, x, structure, work, laws):
+            return True
     return False
 
 
 @jit
 def within_error(t, x, relative, absolute, structure, hazards, work, laws):
-    """Tell whether negative rates of discrete populations are no more than what a continuous species may be off by.
+    """Tell whether negative rates of discrete populations are each no more than what a continuous species may be off by.
 
     A rate such as B*(1 - C) turns negative by the error of C where C is 1. Its hazards stand in work.values again afterwards.
     """
-    excused = False
+    excused = True
+    for r in structure.signed:
+        hazards(t, x, work.p, work.a, work.d, work.values)
+        if runs_backwards(r, x, structure, work, laws):
+            excused = excused and is_error(r, t, x, relative, absolute, structure, hazards, work, laws)
+    hazards(t, x, work.p, work.a, work.d, work.values)
+    return excused
+
+
+@jit
+def is_error(r, t, x, relative, absolute, structure, hazards, work, laws):
+    """Tell whether the error of one continuous species makes up for the negative rate of reaction r."""
     for s in range(structure.n_species):
         if laws.discrete[s] == 1:
             continue
@@ -248,9 +321,9 @@ def within_error(t, x, relative, absolute, structure, hazards, work, laws):
             work.probe[s] += side * (absolute[s] + relative * abs(x[s]))
             hazards(t, work.probe, work.p, work.a, work.d, work.values)
             finite = all_finite(work.values, structure.n_hazards)
-            excused = excused or (finite and not negative_discrete(x, structure, work, laws))
-    hazards(t, x, work.p, work.a, work.d, work.values)
-    return excused
+            if finite and not runs_backwards(r, x, structure, work, laws):
+                return True
+    return False
 
 
 @jit_merged
@@ -311,7 +384,7 @@ def entry(structure, threshold, work, laws):
 
 
 @jit
-def bend(dt, structure, laws, x, x_end):
+def bend(dt, structure, work, laws, x, x_end):
     """Return by how much interpolation by a straight line would miss the integrated hazards of a cell, or the newcomers."""
     worst = 0.0
     for s in range(structure.n_species):
@@ -330,4 +403,10 @@ def bend(dt, structure, laws, x, x_end):
         a, b, c = laws.start[q] * x[s], laws.middle[q] * laws.x_middle[s], laws.end[q] * x_end[s]
         mean = dt * (a + 4.0 * b + c) / 6.0
         worst = max(worst, abs(b - 0.5 * (a + c)) * dt / (1.0 + max(mean, 0.0)))
-    return worst
+    a, b, c = 0.0, 0.0, 0.0  # reactions that are counted: their rates by the cells of the moment
+    for r in structure.maskable:
+        if work.mask[r] == 0.0:
+            s, q = reaction[r, FACTOR], reaction[r, HAZARD]
+            a, b, c = a + laws.start[q] * x[s], b + laws.middle[q] * x[s], c + laws.end[q] * x[s]
+    mean = dt * (a + 4.0 * b + c) / 6.0
+    return max(worst, abs(b - 0.5 * (a + c)) * dt / (1.0 + max(mean, 0.0)))

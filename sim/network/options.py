@@ -88,7 +88,7 @@ class Hybrid:
     tolerance: float = 0.02
     max_step: float = np.inf
     max_steps: int = 500_000
-    max_events: int = 5_000_000
+    max_events: int = 2_000_000
 
     def __post_init__(self) -> None:
         _check_steps(self)

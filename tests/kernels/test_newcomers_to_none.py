@@ -80,6 +80,14 @@ def test_a_rate_that_is_negative_by_the_error_alone_does_not_stop_a_row() -> Non
     assert (out["Z"][:, -1] == 10.0).all()
 
 
+def test_two_rates_may_be_negative_by_the_errors_of_two_concentrations() -> None:
+    net = network(
+        {"C": 1.0 + 1e-5, "D": 1.0 + 1e-5, "Z": 10},
+        ("Z -> 0", "0.5*Z*(1 - C)"), ("Z -> 2 Z", "0.3*Z*(1 - D)"), concentrations=("C", "D"),
+    )  # fmt: skip
+    assert simulate(net, [0.0, 6.0], "hybrid", n=5, seed=1).ok.all()
+
+
 def empty(source: float, birth: float, death: str, days: float) -> float:
     """Return the chance that none is there, of immigrants at a rate whose lines die by a hazard in time."""
 

@@ -46,11 +46,11 @@ def network(
     return build
 
 
-def bouncing_ball(kept: float = 0.5, put_back: bool = True) -> Network:
+def bouncing_ball(kept: float = 0.5, put_back: bool = True, height: float = 1.0) -> Network:
     """Its jumps come closer and closer to a moment that no jump passes, if the ground takes a part of the speed."""
     net = Network("ball")
     net.parameter("k", 1.0)
-    net.species("H", 1.0, kind="concentration")
+    net.species("H", height, kind="concentration")
     net.species("V", 0.0, kind="concentration")
     net.reaction("fall", "0 -> H", "V")
     net.reaction("weight", "0 -> V", "-9.81")
@@ -125,6 +125,22 @@ def test_it_is_a_status_within_a_second(name: str, kernel: str) -> None:
     assert np.isfinite(out.values[[0, 2]]).all()
     assert np.isnan(out.values[1, -1]).all()
     assert took < 1.0 or DISABLED
+
+
+@many_draws
+@pytest.mark.parametrize("kernel", CONTINUOUS)
+@pytest.mark.parametrize(
+    ("kept", "height", "days"), [(0.5, 1.0, 1000.0), (0.2, 1.0, 3.0), (0.3, 1e-3, 3.0), (0.5, 1e-6, 3.0)]
+)
+def test_no_step_passes_over_the_bounces_of_a_ball(
+    kernel: str, kept: float, height: float, days: float
+) -> None:
+    """A first step after an event that heeds the span of the run alone, or other species, is longer than all bounces together."""
+    net = bouncing_ball(kept, put_back=False, height=height)
+    with pytest.warns(UserWarning, match="event_budget"):
+        out = simulate(net, [0.0, days], kernel, parameters={"k": 2.0})
+    assert out.status_names.tolist() == ["event_budget"]
+    assert out.statistics["events"][0] < 30
 
 
 @many_draws
