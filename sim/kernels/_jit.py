@@ -44,6 +44,15 @@ def jit(function: Function) -> Function:
     return dispatcher  # type: ignore[no-any-return]
 
 
+def jit_as_written(function: Function) -> Function:
+    """Compile a kernel function that allocates no array, with no product joined to a sum."""
+    if DISABLED:
+        return function
+    dispatcher = numba.njit(**AS_WRITTEN)(function)
+    cache.attach(dispatcher, function)
+    return dispatcher  # type: ignore[no-any-return]
+
+
 def jit_merged(function: Function) -> Function:
     """Compile a kernel function that is merged into its caller's machine code."""
     if DISABLED:

@@ -89,6 +89,11 @@ class Matrix:
         self.values[place] = self.lines.number(0.0) if value is None else value
         return self.values[place]
 
+    def assemble(self, factors: int) -> None:
+        """Write all entries, for an elimination that is walked."""
+        for place in range(len(self.order.slots)):
+            self.lines.store(factors + place, self.entry(place))
+
     def factorise(self, factors: int) -> None:
         """Write the elimination, keep the factors, and note on which side of the pole the step is."""
         lines, order = self.lines, self.order

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from sim.kernels import lanes, rosenbrock
+from sim.kernels import elimination, lanes, rosenbrock
 from sim.kernels.course import TINY
 from sim.network.assembly import Entry, TimeTerm
 from sim.network.expression import Expression, Symbol
@@ -49,6 +49,7 @@ import numpy as math  # the same functions; with the compiler off they give inf 
 
 from sim.kernels._jit import jit_as
 from sim.kernels.course import maximum, minimum
+from sim.kernels.lane_elimination import factorise_lanes, solve_lanes
 from sim.kernels.lanes import PROGRAM
 from sim.kernels.straight import straight
 from sim.kernels.structure import STATIC
@@ -63,6 +64,7 @@ class LanePrograms:
         self.places: Places = replace(generator.places, hoisted=dict(generator.places.hoisted))
         self.rows = Rows.of(generator, n_static)
         self.n = len(self.places.species)
+        self.straight = generator.assembly.order.operations <= elimination.STRAIGHT_LIMIT
 
     # -- text ------------------------------------------------------------------------------------------------------------
 
@@ -75,9 +77,14 @@ class LanePrograms:
             Lanes.
         """
         m, u = self.rows.unknowns, self.rows.u
-        text = self._program("begin", self._begin(), width)
+        walks, text = self._walks()
+        text += self._program(
+            "begin", self._begin(), width, *walks[:1], *(walk.format(u) for walk in walks[1:])
+        )
         text += self._program("stage_slopes", self._stage_slopes(), width)
-        text += self._program("substitute", self._substitute(), width)
+        text += self._program(
+            "substitute", self._substitute(), width, *(walk.format("base") for walk in walks[1:])
+        )
         calls = ["begin(rows, 0)"]
         for i in range(1, 6):
             text += self._program(f"combine_{i}", self._combine(i), width)
@@ -98,10 +105,26 @@ class LanePrograms:
         layout = self.rows.layout._replace(n_more=len(more), n_rows=self.rows.layout.more + len(more))
         return HEADER + text, layout
 
-    def _program(self, name: str, lines: Lines, width: int) -> str:
+    def _walks(self) -> tuple[list[str], str]:
+        """Return the calls that walk factorisation and substitution, and the tables that they take; none where both are straight lines."""
+        if self.straight:
+            return [], ""
+        order, factors = self.generator.assembly.order, self.rows.factors
+        lists = {"PIVOT": order.pivot, "ROW": order.row, "COLUMN": order.column, "UPDATE": order.update}
+        text = "\n\n" + "".join(
+            f"{name} = math.array({values.tolist()}, dtype=math.int64){shape}\n"
+            for (name, values), shape in zip(lists.items(), (".reshape(-1, 3)", "", "", ""), strict=True)
+        )
+        sizes = f"{len(order.row)}, {len(order.column)}"
+        return [
+            f"factorise_lanes(rows, PIVOT, UPDATE, {factors}, {sizes})",
+            f"solve_lanes(rows, {{}}, PIVOT, ROW, COLUMN, {factors})",
+        ], text
+
+    def _program(self, name: str, lines: Lines, width: int, *calls: str) -> str:
         text = f'\n\n{name.upper()} = straight(\n    """\\\n{lines.text()}""",\n    {width},\n)\n'
         return text + self.generator.function(
-            name, "PROGRAM, as_written=True", "rows, base", [f"{name.upper()}(rows, base)"]
+            name, "PROGRAM, as_written=True", "rows, base", [f"{name.upper()}(rows, base)", *calls]
         )
 
     # -- leaves ----------------------------------------------------------------------------------------------------------
@@ -198,9 +221,19 @@ class LanePrograms:
                 right[i] = added if here is None else lines.add(here, added)
         shift = lines.multiply(lines.number(1.0 / rosenbrock.GAMMA), inverse)
         matrix = Matrix(generator.assembly, self.n, lines, term, shift)
-        matrix.factorise(self.rows.factors)
-        eliminate(lines, generator.assembly.order, right, matrix.entry, self.rows.u, "store")
+        if self.straight:
+            matrix.factorise(self.rows.factors)
+            eliminate(lines, generator.assembly.order, right, matrix.entry, self.rows.u, "store")
+        else:
+            matrix.assemble(self.rows.factors)
+            self._keep_right(lines, right, self.rows.u, "store")
         return lines
+
+    @staticmethod
+    def _keep_right(lines: Lines, right: Sequence[Value | None], begin: int, operation: str) -> None:
+        """Write a right-hand side, for an elimination that is walked."""
+        for i, value in enumerate(right):
+            lines.store(begin + i, lines.number(0.0) if value is None else value, operation)
 
     def _negative(self, lines: Lines, leaf: Leaf) -> None:
         """Note where a reaction that changes counts runs backwards by more than the tolerance of a step.
@@ -243,14 +276,11 @@ class LanePrograms:
                 added = lines.multiply(weight, lines.load(self.rows.partial + i))
                 here = right[i]
                 right[i] = added if here is None else lines.add(here, added)
-        eliminate(
-            lines,
-            self.generator.assembly.order,
-            right,
-            lambda place: lines.load(self.rows.factors + place),
-            0,
-            "put",
-        )
+        if self.straight:
+            order, factors = self.generator.assembly.order, self.rows.factors
+            eliminate(lines, order, right, lambda place: lines.load(factors + place), 0, "put")
+        else:
+            self._keep_right(lines, right, 0, "put")
         return lines
 
     def _combine(self, i: int) -> Lines:

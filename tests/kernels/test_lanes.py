@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.kernels import lanes, rosenbrock
+from sim.kernels import elimination, lanes, rosenbrock
 from sim.kernels import status as codes
 from sim.models.design import Design, ProductDesign
 from sim.models.leukaemia import build
@@ -226,7 +226,29 @@ NETWORKS = {
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_step_in_lanes_is_the_step_of_one_row(name: str) -> None:
-    net = NETWORKS[name]()
+    check_step(NETWORKS[name]())
+
+
+@pytest.mark.parametrize("name", ["competition", "oscillating", "random 3"])
+def test_a_step_is_the_same_where_the_elimination_is_walked(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(elimination, "STRAIGHT_LIMIT", -1)
+    check_step(NETWORKS[name]())
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_walked_elimination_gives_the_same_bytes_at_any_width(
+    width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(elimination, "STRAIGHT_LIMIT", -1)
+    some = ORDER[: len(KINDS)]
+    usual = run(some)
+    monkeypatch.setattr(simulation, "WIDTH", width)
+    assert content(run(some), some) == content(usual, some)
+
+
+def check_step(net: Network) -> None:
     compiled = compile_network(net, [s.name for s in net.all_species])
     n, t = compiled.structure.n_species, 1.3
     x = np.where(compiled.initial == 0.0, 0.7, compiled.initial)
