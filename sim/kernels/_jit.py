@@ -4,7 +4,8 @@
     division by zero gives inf or NaN as in NumPy; with Python's model each division is a branch and nothing vectorises.
 ``fastmath={"contract"}``
     lets a multiply and an add become one instruction. The rest of fast math would let the compiler assume that NaN cannot
-    occur and so delete our checks for it.
+    occur and so delete our checks for it. Where it is chosen is the compiler's affair, and may change with the width of vectors: programs
+    of lanes (sim/kernels/straight.py), which say themselves what is joined, are compiled without (`as_written`).
 ``nogil``
     kernels run in a pool of threads.
 ``_nrt=False``
@@ -30,6 +31,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
 LEAF: dict[str, Any] = {**OPTIONS, "_nrt": False}
+AS_WRITTEN: dict[str, Any] = {**LEAF, "fastmath": False}
 DISABLED = bool(numba.config.DISABLE_JIT) or os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 
 
@@ -38,6 +40,15 @@ def jit(function: Function) -> Function:
     if DISABLED:
         return function
     dispatcher = numba.njit(**LEAF)(function)
+    cache.attach(dispatcher, function)
+    return dispatcher  # type: ignore[no-any-return]
+
+
+def jit_as_written(function: Function) -> Function:
+    """Compile a kernel function that allocates no array, with no product joined to a sum."""
+    if DISABLED:
+        return function
+    dispatcher = numba.njit(**AS_WRITTEN)(function)
     cache.attach(dispatcher, function)
     return dispatcher  # type: ignore[no-any-return]
 
@@ -67,8 +78,10 @@ def inline_jit(function: Function) -> Function:
     return numba.njit(inline="always", **LEAF)(function)  # type: ignore[no-any-return]
 
 
-def jit_as(signature: Any, *, allocating: bool = False) -> Callable[[Function], Function]:
-    """Compile now for one signature.
+def jit_as(
+    signature: Any, *, allocating: bool = False, as_written: bool = False
+) -> Callable[[Function], Function]:
+    """Compile now for one signature; `as_written`, with products and sums joined nowhere but where the function says so.
 
     A function that takes other compiled functions must state ``numba.types.FunctionType`` in its signature: passed plainly they
     would be part of its type, and each new network would compile the whole driver again.
@@ -77,7 +90,8 @@ def jit_as(signature: Any, *, allocating: bool = False) -> Callable[[Function], 
     def decorate(function: Function) -> Function:
         if DISABLED:
             return function
-        dispatcher = numba.njit(**(OPTIONS if allocating else LEAF))(function)
+        options = OPTIONS if allocating else AS_WRITTEN if as_written else LEAF
+        dispatcher = numba.njit(**options)(function)
         cache.attach(dispatcher, function)
         dispatcher.compile(signature)
         dispatcher.disable_compile()

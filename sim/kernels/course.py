@@ -78,6 +78,23 @@ def state_within(theta, structure, work, held, y):
             y[s] = work.x[s]
 
 
+@jit
+def narrow(t, h, low, high, structure, conditions, work, held):
+    """Return the fraction of the step, above `low`, at which a trigger rises that has risen at `high`; the state there is in work.probe."""
+    for _ in range(BISECTIONS):
+        middle = 0.5 * (low + high)
+        if not low < middle < high:
+            break
+        state_within(middle, structure, work, held, work.probe)
+        conditions(t + middle * h, work.probe, work.p, work.a, work.condition)
+        if events.rising(structure, work):
+            high = middle
+        else:
+            low = middle
+    state_within(high, structure, work, held, work.probe)
+    return high
+
+
 @jit_merged
 def crossing(t, h, limit, structure, conditions, work, held):
     """Return the fraction of the step at which a trigger first rises, 2 if none does; the state there is in work.probe.
@@ -90,19 +107,7 @@ def crossing(t, h, limit, structure, conditions, work, held):
         state_within(theta, structure, work, held, work.probe)
         conditions(t + theta * h, work.probe, work.p, work.a, work.condition)
         if events.rising(structure, work):
-            low, high = before, theta
-            for _ in range(BISECTIONS):
-                middle = 0.5 * (low + high)
-                if not low < middle < high:
-                    break
-                state_within(middle, structure, work, held, work.probe)
-                conditions(t + middle * h, work.probe, work.p, work.a, work.condition)
-                if events.rising(structure, work):
-                    high = middle
-                else:
-                    low = middle
-            state_within(high, structure, work, held, work.probe)
-            return high
+            return narrow(t, h, before, theta, structure, conditions, work, held)
         for k in range(structure.event.shape[0]):  # a trigger that fell may rise again within the step
             if work.condition[k] < 0.5:
                 work.condition_before[k] = 0.0

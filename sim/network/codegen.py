@@ -11,10 +11,12 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from sim.kernels.cache import load_generated
+from sim.kernels.lanes import WIDTH, Layout
 from sim.kernels.structure import Structure
 from sim.network.classification import Classification
-from sim.network.generator import Generator
+from sim.network.generator import Generator, Sources
 from sim.network.jumps import jumps_source
+from sim.network.lane_programs import LanePrograms
 from sim.network.tables import slopes_of, structure_of
 
 if TYPE_CHECKING:
@@ -23,7 +25,11 @@ if TYPE_CHECKING:
 FUNCTIONS = (
     "static", "hazards", "slopes", "derivatives", "factorise", "solve", "observe", "event_times", "conditions", "effects",
 )  # fmt: skip
-"""The functions of a generated text, in the order in which drivers take them (sim/kernels/structure.py)."""
+"""The functions of the generated texts, in the order in which drivers take them (sim/kernels/structure.py)."""
+COURSE = ("static", "observe", "event_times", "conditions", "effects")
+"""Those of them that every kernel needs, in the text of the course of a row."""
+PROGRAMS = ("more", "advance", "slopes", "observe", "watch", "move")
+"""The functions of the text of a network's lanes, in the order in which kernel `ode` takes them."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +38,6 @@ class CompiledNetwork:
 
     Attributes
     ----------
-    functions : tuple of callables
-        In the order of `FUNCTIONS`.
     generator : Generator
         What wrote the functions.
     structure : Structure
@@ -45,11 +49,10 @@ class CompiledNetwork:
     initial, defaults : ndarray
         Initial state and parameter values.
     classification : Classification
-    source : str
-        The generated text.
+    sources : Sources
+        The generated texts.
     """
 
-    functions: tuple[Any, ...]
     generator: Generator
     structure: Structure
     species: tuple[str, ...]
@@ -63,8 +66,34 @@ class CompiledNetwork:
     initial: np.ndarray[Any, np.dtype[np.float64]]
     defaults: np.ndarray[Any, np.dtype[np.float64]]
     classification: Classification
-    source: str
+    sources: Sources
     depends_on_time: bool
+
+    @cached_property
+    def functions(self) -> tuple[Any, ...]:
+        """The functions of one row, in the order of `FUNCTIONS`, compiled when they are asked for."""
+        texts = (_module(self.sources.course), _module(self.sources.rates))
+        return tuple(getattr(texts[name not in COURSE], name) for name in FUNCTIONS)
+
+    def lanes(self, width: int = WIDTH) -> tuple[tuple[Any, ...], Layout]:
+        """Return the functions of the course of a row and the programs of several, in the order of `COURSE` and `PROGRAMS`, and the layout.
+
+        Parameters
+        ----------
+        width : int
+            Rows side by side; no result depends on it.
+        """
+        if width not in self._lanes:
+            text, layout = LanePrograms(self.generator, self.structure.n_static).source(width)
+            course, programs = _module(self.sources.course), _module(text)
+            functions = [getattr(course, name) for name in COURSE]
+            functions += [getattr(programs, name) for name in PROGRAMS]
+            self._lanes[width] = tuple(functions), layout
+        return self._lanes[width]
+
+    @cached_property
+    def _lanes(self) -> dict[int, tuple[tuple[Any, ...], Layout]]:
+        return {}
 
     @cached_property
     def jumps_source(self) -> str | None:
@@ -105,8 +134,7 @@ _COMPILED: WeakKeyDictionary[Network, tuple[Any, CompiledNetwork]] = WeakKeyDict
 def _compile(network: Network, outputs: Sequence[str]) -> CompiledNetwork:
     network.check()
     generator = Generator(network, outputs)
-    source = generator.source()
-    functions = _functions(source)
+    sources = generator.sources()
     structure = structure_of(generator)
     depends_on_time = any("time" in e.symbols for e in generator.hazards) or any(
         "time" in network_definition.expression.symbols
@@ -119,7 +147,6 @@ def _compile(network: Network, outputs: Sequence[str]) -> CompiledNetwork:
     felt = {name for expression in looked_at for name in network.depends_on(expression)}
     partials, terms = slopes_of(generator)
     return CompiledNetwork(
-        functions=functions,
         generator=generator,
         structure=structure,
         species=tuple(generator.places.species),
@@ -133,15 +160,15 @@ def _compile(network: Network, outputs: Sequence[str]) -> CompiledNetwork:
         initial=np.array([float(s.initial) for s in network.all_species], dtype=np.float64),
         defaults=np.array([float(p.value) for p in network.all_parameters], dtype=np.float64),
         classification=generator.classification,
-        source=source,
+        sources=sources,
         depends_on_time=depends_on_time,
     )
 
 
 @lru_cache(maxsize=64)
-def _functions(source: str) -> tuple[Any, ...]:
-    module = load_generated(source)
-    return tuple(getattr(module, name) for name in FUNCTIONS)
+def _module(source: str) -> Any:
+    """Return the compiled functions of a text."""
+    return load_generated(source)
 
 
 @lru_cache(maxsize=64)

@@ -7,8 +7,8 @@ evaluated once a row; a shared subexpression is computed once a call. The order 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from sim.network.algebra import add, multiply, total
 from sim.network.assembly import assemble
@@ -51,6 +51,13 @@ def _definition_order(definitions: dict[str, Expression]) -> list[str]:
     return list(done)
 
 
+class Sources(NamedTuple):
+    """The texts of a network: what every kernel needs, and what those need that walk tables. Each is compiled when it is asked for."""
+
+    course: str
+    rates: str
+
+
 class Generator:
     """Writes the source and the tables of one network."""
 
@@ -82,7 +89,6 @@ class Generator:
         for rate in self.classification.rates:
             self.hazards.setdefault(rate.hazard, len(self.hazards))
         self.derivatives: list[Expression] = []
-        self._own: dict[str, list[Expression]] = {}
         self.sum_gradient = {name: self._gradient(definitions[name]) for name in self.places.sums}
         self.hazard_gradient = {h: self._gradient(h) for h in self.hazards}
         self.assembly = assemble(
@@ -138,10 +144,11 @@ class Generator:
                 needed.add(symbol)
                 stack.extend(self.places.definitions[symbol].symbols)
         sums = [(f"sum_{self.order.index(n)}", self.places.definitions[n]) for n in self.order if n in needed]
-        return self._function(name, type_name, arguments, write_program([*sums, *targets], self._leaf(None)))
+        return self.function(name, type_name, arguments, write_program([*sums, *targets], self._leaf(None)))
 
     @staticmethod
-    def _function(name: str, type_name: str, arguments: str, lines: list[str]) -> str:
+    def function(name: str, type_name: str, arguments: str, lines: list[str]) -> str:
+        """Write a compiled function of some lines."""
         body = "\n".join(f"    {line}" for line in lines or ["pass"])
         return f"\n\n@jit_as({type_name})\ndef {name}({arguments}):\n{body}\n"
 
@@ -150,25 +157,24 @@ class Generator:
         hazards = [(f"h[{q}]", hazard) for hazard, q in self.hazards.items()]
         derivatives = [(f"g[{m}]", derivative) for m, derivative in enumerate(self.derivatives)]
         leaf = self._leaf("d")
-        slopes = [(f"dx[{i}]", slope) for i, slope in enumerate(self._slopes())]
+        slopes = [(f"dx[{i}]", slope) for i, slope in enumerate(self.slopes(masked=False))]
         return [
-            self._function("hazards", "HAZARDS", "t, x, p, a, d, h", write_program([*sums, *hazards], leaf)),
-            self._function(
+            self.function("hazards", "HAZARDS", "t, x, p, a, d, h", write_program([*sums, *hazards], leaf)),
+            self.function(
                 "slopes", "SLOPES", "t, x, p, a, d, h, dx", write_program([*sums, *hazards, *slopes], leaf)
             ),
-            self._function(
-                "derivatives", "DERIVATIVES", "t, x, p, a, d, g", write_program(derivatives, leaf)
-            ),
+            self.function("derivatives", "DERIVATIVES", "t, x, p, a, d, g", write_program(derivatives, leaf)),
         ]
 
-    def _slopes(self) -> list[Expression]:
-        """Return dx/dt of each species from the reactions that no kernel ever masks."""
+    def slopes(self, *, masked: bool) -> list[Expression]:
+        """Return dx/dt of each species, with or without the reactions that a kernel may mask."""
         terms: dict[str, list[Expression]] = {name: [] for name in self.places.species}
+        own: dict[str, list[Expression]] = {name: [] for name in self.places.species}
         triples = zip(
             self.network.all_reactions, self.classification.rates, self.classification.reactions, strict=True
         )
         for reaction, rate, role in triples:
-            if role == "exact":
+            if role == "exact" and not masked:
                 continue
             for name, change in reaction.net.items():
                 # hazards per cell are collected first: one product a class instead of one a reaction
@@ -176,14 +182,10 @@ class Generator:
                 if rate.reactant is not None and rate.reactant != name:
                     term = multiply(term, Symbol(rate.reactant))
                 elif rate.reactant == name:
-                    self_terms = self._own.setdefault(name, [])
-                    self_terms.append(term)
+                    own[name].append(term)
                     continue
                 terms[name].append(term)
-        return [
-            add(total(rest), multiply(total(self._own.get(name, [])), Symbol(name)))
-            for name, rest in terms.items()
-        ]
+        return [add(total(rest), multiply(total(own[name]), Symbol(name))) for name, rest in terms.items()]
 
     def _elimination(self) -> str:
         """Write the order of elimination, and the functions that follow it."""
@@ -199,10 +201,10 @@ class Generator:
         text = "\n\n" + "".join(f"{name} = {values}\n" for name, values in lists.items())
         text += "eliminate = factoriser(PIVOT, ROW, COLUMN, UPDATE, DIAGONAL)\n"
         text += "substitute = solver(PIVOT, ROW, COLUMN)\n"
-        text += self._function(
+        text += self.function(
             "factorise", "FACTORISE", "shift, jacobian, factors", ["eliminate(shift, jacobian, factors)"]
         )
-        return text + self._function("solve", "SOLVE", "factors, b", ["substitute(factors, b)"])
+        return text + self.function("solve", "SOLVE", "factors, b", ["substitute(factors, b)"])
 
     def _event_functions(self) -> list[str]:
         events = self.network.all_events
@@ -228,11 +230,11 @@ class Generator:
                 name = f"effects_{k}"
                 texts.append(self._state_function(name, "OBSERVE", "t, x, p, a, values", targets))
                 branches.append(f"if event == {k}:\n        {name}(t, x, p, a, values)")
-        texts.append(self._function("effects", "EFFECTS", "event, t, x, p, a, values", branches))
+        texts.append(self.function("effects", "EFFECTS", "event, t, x, p, a, values", branches))
         return texts
 
-    def _static_function(self) -> str:
-        """Write what is hoisted; call after all others, since they decide what that is."""
+    def static_function(self, name: str, hoisted: Mapping[Expression, int]) -> str:
+        """Write a function that computes what is hoisted; call after all others, since they decide what that is."""
         places = self.places
         in_static = [n for n in self.order if n in places.fixed]
 
@@ -246,25 +248,28 @@ class Generator:
             return None
 
         needed: set[str] = set()
-        stack = [s for e in places.hoisted for s in e.symbols]
+        stack = [s for e in hoisted for s in e.symbols]
         while stack:
             symbol = stack.pop()
             if symbol in places.definitions and symbol not in needed:
                 needed.add(symbol)
                 stack.extend(places.definitions[symbol].symbols)
         targets = [(f"sum_{self.order.index(n)}", places.definitions[n]) for n in in_static if n in needed]
-        targets += [(f"a[{k}]", e) for e, k in places.hoisted.items()]
-        return self._function("static", "STATIC", "p, a", write_program(targets, leaf))
+        targets += [(f"a[{k}]", e) for e, k in hoisted.items()]
+        return self.function(name, "STATIC", "p, a", write_program(targets, leaf))
 
-    def source(self) -> str:
-        """Return the whole generated text."""
+    def sources(self) -> Sources:
+        """Return the generated texts."""
         outputs: list[tuple[str, Expression]] = [
             (f"y[{j}]", Symbol(name)) for j, name in enumerate(self.outputs)
         ]
-        texts = self._kernel_functions()
-        texts.append(self._state_function("observe", "OBSERVE", "t, x, p, a, y", outputs))
-        texts += [*self._event_functions(), self._elimination()]
-        return HEADER + "".join([self._static_function(), *texts])
+        rates = HEADER + "".join([*self._kernel_functions(), self._elimination()])
+        course = [
+            self._state_function("observe", "OBSERVE", "t, x, p, a, y", outputs),
+            *self._event_functions(),
+        ]
+        course.insert(0, self.static_function("static", self.places.hoisted))
+        return Sources(HEADER + "".join(course), rates)
 
 
 def as_number(condition: Expression) -> Expression:

@@ -42,7 +42,7 @@ def jumps_source(generator: Generator, signed: Iterable[int]) -> str | None:
     Parameters
     ----------
     generator : Generator
-        After its `source`, which decides what is hoisted.
+        After its `sources`, which decides what is hoisted.
     signed : iterable of int
         Reactions whose rate may be negative.
     """

@@ -28,7 +28,11 @@ class Places:
 
     def hoist(self, node: Expression) -> str:
         """Return the place in `a` of an expression of parameters alone."""
-        return f"a[{self.hoisted.setdefault(node, len(self.hoisted))}]"
+        return f"a[{self.hoisted_place(node)}]"
+
+    def hoisted_place(self, node: Expression) -> int:
+        """Return the number of an expression of parameters alone among those in `a`."""
+        return self.hoisted.setdefault(node, len(self.hoisted))
 
 
 def write_program(

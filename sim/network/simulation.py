@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from sim.errors import InputError, NumericalWarning
 from sim.kernels import cache
 from sim.kernels import status as codes
+from sim.kernels.lanes import WIDTH
 from sim.network.arguments import read_flag, read_outputs, read_times, read_whole, shown
 from sim.network.batch import Batch, read_batch
 from sim.network.codegen import CompiledNetwork, compile_jumps, compile_network
@@ -30,7 +32,9 @@ __all__ = ["KERNELS", "ODE", "SSA", "Hybrid", "Kernel", "Progress", "TauLeap", "
 logger = logging.getLogger("cartsim")
 
 CHUNK = 32
-"""Rows of one task. Fixed, though no result depends on it: a row's random stream is keyed by the row alone."""
+"""Rows of one task. No result depends on it: a row's random stream is keyed by the row alone."""
+LANES_CHUNK = 128
+"""The same for rows side by side, where lanes stand idle while the last rows of a task end; fewer where that leaves a thread without."""
 STATISTICS = ("steps", "rejections", "events", "evaluations")
 
 FloatArray = npt.NDArray[np.float64]
@@ -117,15 +121,17 @@ def simulate(
     rows = _Rows.of(len(batch.source), len(times), compiled)
     run = _runner(chosen, compiled, times, batch, seed)
 
+    total = len(rows.status)
+    chunk = _chunk(chosen, total, threads)
+
     def work(begin: int) -> int:
-        here = slice(begin, min(begin + CHUNK, len(rows.status)))
+        here = slice(begin, min(begin + chunk, total))
         with np.errstate(all="ignore"):  # matters with the compiler off only
             run(here, rows.part(here))
         rows.end_where_no_number(here)
         return here.stop - begin
 
-    total = len(rows.status)
-    over_threads(work, range(0, total, CHUNK), total, threads, progress)
+    over_threads(work, range(0, total, chunk), total, threads, progress)
     _warn(rows.status, batch, chosen.name)
     return Trajectories(
         t=times,
@@ -138,6 +144,14 @@ def simulate(
         replicates=batch.replicates,
         kernel=chosen.name,
     )
+
+
+def _chunk(kernel: Kernel, rows: int, threads: int | None) -> int:
+    """Return the rows of one task."""
+    if not isinstance(kernel, ODE):
+        return CHUNK
+    share = -(-rows // (threads or os.cpu_count() or 1))
+    return min(LANES_CHUNK, max(1, -(-share // WIDTH)) * WIDTH)
 
 
 class _Rows(NamedTuple):
@@ -216,12 +230,14 @@ def _runner(
 ) -> Callable[[slice, tuple[npt.NDArray[Any], ...]], None]:
     """Return the function that simulates some rows and fills their views."""
     drive, options = _driver(kernel, compiled)
+    if isinstance(kernel, ODE):
+        programs, layout = compiled.lanes(WIDTH)
+        several = (*programs, compiled.structure, layout, WIDTH, times, batch.parameters, batch.initial)
+        return lambda here, filled: drive(*several, batch.source[here], *options, *filled)
     functions = compiled.functions
     if isinstance(kernel, SSA):
         functions = (*functions, *_own_events(compiled))
     common = (*functions, compiled.structure, times, batch.parameters, batch.initial)
-    if isinstance(kernel, ODE):
-        return lambda here, filled: drive(*common, batch.source[here], *options, *filled)
     key, purpose = np.uint64(seed), PURPOSES["dynamics"]
     return lambda here, filled: drive(
         *common,

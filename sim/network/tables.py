@@ -35,7 +35,7 @@ def structure_of(generator: Generator) -> Structure:
     Parameters
     ----------
     generator : Generator
-        After its `source`.
+        After its `sources`.
     """
     network, places, assembly = generator.network, generator.places, generator.assembly
     n, sums = len(places.species), len(places.sums)

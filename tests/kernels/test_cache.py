@@ -389,7 +389,7 @@ def test_damaged_files_are_made_anew(package: Path, filled: Path, damage: Callab
         *files(filled, "outer.second-*.nbc"),
         *files(filled, "generated_*.py"),
     ]
-    assert len(victims) == 3
+    assert len(victims) == 4
     for path in victims:
         path.write_bytes(damage(path.read_bytes()))
     told = run(CALL + NETWORK, package)
