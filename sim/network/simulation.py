@@ -31,6 +31,8 @@ logger = logging.getLogger("cartsim")
 
 CHUNK = 32
 """Rows of one task. Fixed, though no result depends on it: a row's random stream is keyed by the row alone."""
+LAST_ROWS, SMALL_CHUNK = 64, 8
+"""The last rows come in smaller tasks, so that the threads end together; those of `ode` are alike, and take about as long."""
 STATISTICS = ("steps", "rejections", "events", "evaluations")
 
 FloatArray = npt.NDArray[np.float64]
@@ -117,15 +119,14 @@ def simulate(
     rows = _Rows.of(len(batch.source), len(times), compiled)
     run = _runner(chosen, compiled, times, batch, seed)
 
-    def work(begin: int) -> int:
-        here = slice(begin, min(begin + CHUNK, len(rows.status)))
+    def work(here: slice) -> int:
         with np.errstate(all="ignore"):  # matters with the compiler off only
             run(here, rows.part(here))
         rows.end_where_no_number(here)
-        return here.stop - begin
+        return int(here.stop - here.start)
 
     total = len(rows.status)
-    over_threads(work, range(0, total, CHUNK), total, threads, progress)
+    over_threads(work, _tasks(total, chosen), total, threads, progress)
     _warn(rows.status, batch, chosen.name)
     return Trajectories(
         t=times,
@@ -169,6 +170,13 @@ class _Rows(NamedTuple):
         for i in np.flatnonzero((status == codes.OK) & ~np.all(finite, axis=1)):
             values[i, np.argmin(finite[i]) :] = np.nan
             status[i] = codes.NON_FINITE
+
+
+def _tasks(total: int, kernel: Kernel) -> list[slice]:
+    """Cut the rows into tasks."""
+    fine = total if isinstance(kernel, ODE) else max(0, total - LAST_ROWS) // CHUNK * CHUNK
+    begins = [*range(0, fine, CHUNK), *range(fine, total, SMALL_CHUNK)]
+    return [slice(begin, end) for begin, end in zip(begins, [*begins[1:], total], strict=True)]
 
 
 def _check_network(network: object) -> None:
