@@ -70,6 +70,13 @@ coverage: $(STAMP)  ## say which lines and branches of the kernels the tests rea
 	@$(PY) -m coverage report --fail-under=96
 	@$(PY) -m tests.branches
 
+# The plugin is off elsewhere: beside tests that run on all cores it measures nothing and warns of it.
+.PHONY: bench
+bench: $(STAMP)  ## measure kernels, ensembles, start-up, precision and memory (ten minutes; ARGS=file for one)
+	$(SAY) "Measuring (cartsim bench takes a minute and compares with a stored baseline)"
+	@$(PY) -m pytest -o addopts="--import-mode=importlib" -o python_files="bench_*.py" --benchmark-columns=median,iqr,rounds \
+	  --benchmark-sort=fullname $(if $(ARGS),$(ARGS),benchmarks)
+
 .PHONY: lint
 lint: $(STAMP)  ## check style, types and layers
 	$(SAY) "Checking style"

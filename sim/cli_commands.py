@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "invoke"]
 
-_ELSEWHERE = ("run", "check", "doctor")
+_ELSEWHERE = ("run", "check", "bench", "doctor")
 
 app = typer.Typer(
     name="cartsim",

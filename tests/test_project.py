@@ -152,7 +152,10 @@ def test_the_wheel_holds_both_packages_and_the_scenarios(tmp_path: Path) -> None
     (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    expected = {path.relative_to(ROOT).as_posix() for path in SOURCES} | {"sim/py.typed"}
+    expected = {path.relative_to(ROOT).as_posix() for path in SOURCES} | {
+        "sim/py.typed",
+        "sim/bench/baseline.json",
+    }
     expected |= {f"sim/_scenarios/{path.name}" for path in (ROOT / "scenarios").glob("*.yaml")}
     assert expected - names == set()
     roots = {name.split("/")[0] for name in names if ".dist-info/" not in name}

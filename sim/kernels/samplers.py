@@ -76,9 +76,12 @@ def _ziggurat(normal: bool) -> tuple[Floats, Floats]:
     inverse = _normal_inverse if normal else _exponential_inverse
     tail = _normal_tail if normal else _exponential_density
     x = np.zeros(LAYERS + 1)
-    low, high = 1.0, 20.0
-    for _ in range(100):
+    low, high, last = 1.0, 20.0, 0.0
+    while True:
         start = 0.5 * (low + high)
+        if start == last:  # no number lies between low and high: the layers are those of this start
+            break
+        last = start
         area = start * density(start) + tail(start)
         x[0], x[1] = area / density(start), start
         height = density(start)

@@ -64,7 +64,9 @@ def _reaction_problems(network: Network, reaction: Reaction) -> Iterator[str]:
     sides: dict[str, Amount] = reaction.reactants | reaction.products
     yield from _unknown_species(network, place, sides)
     yield from _unknown_names(network, place, "rate", reaction.rate)
-    for species in network.all_species:
+    named = sides.keys() | reaction.net.keys()
+    # In the order of declaration, as everywhere; most species take no part.
+    for species in (one for one in network.all_species if one.name in named):
         for change in (reaction.net, reaction.reactants, reaction.products):
             amount = change.get(species.name, 0)
             if species.kind == "count" and not float(amount).is_integer():

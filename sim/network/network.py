@@ -88,6 +88,7 @@ class Network:
         self._definitions: dict[str, Definition] = {}
         self._reactions: dict[str, Reaction] = {}
         self._events: dict[str, Event] = {}
+        self._sound: tuple[tuple[object, ...], ...] = ()
 
     # --- building ---------------------------------------------------------------------------------------------------
 
@@ -365,9 +366,20 @@ class Network:
 
     def check(self) -> None:
         """Raise a NetworkError, with a line for each problem, unless the network is well formed."""
+        # Every part of the package asks, and a network seldom changes; its parts are frozen, and the same ones compare at once.
+        parts = (
+            self.all_species,
+            self.all_parameters,
+            self.all_definitions,
+            self.all_reactions,
+            self.all_events,
+        )
+        if parts == self._sound:
+            return
         found = problems(self)
         if found:
             raise NetworkError(*found)
+        self._sound = parts
 
     def drift(self) -> dict[str, Expression]:
         """Return the time derivative of each species as an expression; definitions stay names."""

@@ -32,9 +32,11 @@ __all__ = ["KERNELS", "ODE", "SSA", "Hybrid", "Kernel", "Progress", "TauLeap", "
 logger = logging.getLogger("cartsim")
 
 CHUNK = 32
-"""Rows of one task. No result depends on it: a row's random stream is keyed by the row alone."""
+"""Rows of one task. Fixed, though no result depends on it: a row's random stream is keyed by the row alone."""
+LAST_ROWS, SMALL_CHUNK = 64, 8
+"""The last rows come in smaller tasks, so that the threads end together; those of `ode` are alike, and take about as long."""
 LANES_CHUNK = 128
-"""The same for rows side by side, where lanes stand idle while the last rows of a task end; fewer where that leaves a thread without."""
+"""Rows of one task of `ode`, side by side, where lanes stand idle while the last of a task end; fewer where that leaves a thread without."""
 STATISTICS = ("steps", "rejections", "events", "evaluations")
 
 FloatArray = npt.NDArray[np.float64]
@@ -121,17 +123,14 @@ def simulate(
     rows = _Rows.of(len(batch.source), len(times), compiled)
     run = _runner(chosen, compiled, times, batch, seed)
 
-    total = len(rows.status)
-    chunk = _chunk(chosen, total, threads)
-
-    def work(begin: int) -> int:
-        here = slice(begin, min(begin + chunk, total))
+    def work(here: slice) -> int:
         with np.errstate(all="ignore"):  # matters with the compiler off only
             run(here, rows.part(here))
         rows.end_where_no_number(here)
-        return here.stop - begin
+        return int(here.stop - here.start)
 
-    over_threads(work, range(0, total, chunk), total, threads, progress)
+    total = len(rows.status)
+    over_threads(work, _tasks(total, chosen, threads), total, threads, progress)
     _warn(rows.status, batch, chosen.name)
     return Trajectories(
         t=times,
@@ -144,14 +143,6 @@ def simulate(
         replicates=batch.replicates,
         kernel=chosen.name,
     )
-
-
-def _chunk(kernel: Kernel, rows: int, threads: int | None) -> int:
-    """Return the rows of one task."""
-    if not isinstance(kernel, ODE):
-        return CHUNK
-    share = -(-rows // (threads or os.cpu_count() or 1))
-    return min(LANES_CHUNK, max(1, -(-share // WIDTH)) * WIDTH)
 
 
 class _Rows(NamedTuple):
@@ -183,6 +174,17 @@ class _Rows(NamedTuple):
         for i in np.flatnonzero((status == codes.OK) & ~np.all(finite, axis=1)):
             values[i, np.argmin(finite[i]) :] = np.nan
             status[i] = codes.NON_FINITE
+
+
+def _tasks(total: int, kernel: Kernel, threads: int | None) -> list[slice]:
+    """Cut the rows into tasks."""
+    if isinstance(kernel, ODE):
+        share = -(-total // (threads or os.cpu_count() or 1))
+        begins = [*range(0, total, min(LANES_CHUNK, max(1, -(-share // WIDTH)) * WIDTH))]
+    else:
+        fine = max(0, total - LAST_ROWS) // CHUNK * CHUNK
+        begins = [*range(0, fine, CHUNK), *range(fine, total, SMALL_CHUNK)]
+    return [slice(begin, end) for begin, end in zip(begins, [*begins[1:], total], strict=True)]
 
 
 def _check_network(network: object) -> None:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from typing import Any
+from typing import Any, TypeVar
 
 __all__ = ["Progress", "over_threads"]
 
+Task = TypeVar("Task")
 Progress = Callable[[int, int], None]
 """Takes the rows that are done, and all of them."""
 
 
 def over_threads(
-    work: Callable[[int], int],
-    tasks: Sequence[int],
+    work: Callable[[Task], int],
+    tasks: Sequence[Task],
     total: int,
     threads: int | None,
     progress: bool | Progress | None,
@@ -26,7 +27,7 @@ def over_threads(
     ----------
     work : callable(task) -> int
         Does a task and returns the rows of it.
-    tasks : sequence of int
+    tasks : sequence
     total : int
         Rows of all tasks.
     threads : int or None

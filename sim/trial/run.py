@@ -3,7 +3,8 @@
     for each arm, for each 512 of its patients
         draw -> simulate -> observe -> assess          endpoints are kept, courses are not
 
-Chunks are fixed and rows are keyed by seed, patient and replicate, so that neither threads nor chunks change a byte.
+Chunks are fixed and rows are keyed by seed, patient and replicate, so that neither threads nor chunks change a byte. While the kernels
+simulate one chunk, the chunk before it is judged and the next one is drawn, so that no core waits for either.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import time as clock
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -244,50 +246,80 @@ def _compute(
 ) -> Result:  # fmt: skip
     """Simulate all patients; `meanwhile` starts once the kernels are loaded and run without the interpreter."""
     size, total = scenario.patients.size, scenario.patients.size * len(scenario.arms)
-    days = save_days(scenario)
-    quantiles = CourseQuantiles(days)
-    parts: list[Outcomes] = []
+    quantiles = CourseQuantiles(save_days(scenario))
+    chunks = [
+        (arm, np.arange(begin, min(begin + CHUNK, size), dtype=np.int64))
+        for arm in scenario.arms
+        for begin in range(0, size, CHUNK)
+    ]
+    judged: list[Future[Outcomes]] = []
     waiting = list(meanwhile)
     done = 0
-    with _reporting(progress, total) as report, warnings.catch_warnings():
+    with _reporting(progress, total) as report, warnings.catch_warnings(), _beside() as beside:
         # Each chunk would warn; one warning for all follows below.
         warnings.simplefilter("ignore", NumericalWarning)
-        for arm in scenario.arms:
-            for begin in range(0, size, CHUNK):
-                numbers = np.arange(begin, min(begin + CHUNK, size), dtype=np.int64)
-                before = done
+        for (_, numbers), cohort in zip(chunks, _drawn_ahead(beside, scenario, seed, chunks), strict=True):
+            before = done
 
-                def advance(rows: int, _: int, before: int = before) -> None:
-                    while waiting:
-                        waiting.pop().start()
-                    report(before + rows, total)
+            def advance(rows: int, _: int, before: int = before) -> None:
+                while waiting:
+                    waiting.pop().start()
+                report(before + rows, total)
 
-                parts.append(_chunk(scenario, arm, numbers, seed, kernel, threads, advance, quantiles))
-                done += len(numbers)
-                report(done, total)
-    outcomes = Outcomes.concatenate(parts)
+            courses = _simulate(scenario, cohort, seed, kernel, OUTPUTS, threads, progress=advance)
+            judged.append(beside.submit(_judge, scenario, cohort, courses, numbers, seed, quantiles))
+            done += len(numbers)
+            report(done, total)
+        outcomes = Outcomes.concatenate([one.result() for one in judged])
     _warn(outcomes)
     return Result(scenario, seed, kernel, outcomes, quantiles.columns(), provenance)
 
 
-def _chunk(
-    scenario: Scenario, arm: str, numbers: Ints, seed: int, kernel: object, threads: int | None, report: Progress,
+@contextmanager
+def _beside() -> Iterator[ThreadPoolExecutor]:
+    """Yield one thread beside the kernels; after an interrupt or an error nothing more begins there."""
+    thread = ThreadPoolExecutor(1)
+    try:
+        yield thread
+    finally:
+        thread.shutdown(wait=True, cancel_futures=True)
+
+
+def _drawn_ahead(
+    beside: ThreadPoolExecutor, scenario: Scenario, seed: int, chunks: Sequence[tuple[str, Ints]]
+) -> Iterator[Cohort]:
+    """Yield the cohort of each chunk, while the next is drawn.
+
+    The thread takes its tasks in turn: when a cohort is there, all chunks but the last one simulated are judged, and their courses gone.
+    """
+
+    def order(arm: str, numbers: Ints) -> Future[Cohort]:
+        return beside.submit(draw, scenario, arm, seed, numbers)
+
+    coming = order(*chunks[0])
+    for following in chunks[1:]:
+        cohort = coming.result()
+        coming = order(*following)
+        yield cohort
+    yield coming.result()
+
+
+def _judge(
+    scenario: Scenario, cohort: Cohort, courses: Trajectories, numbers: Ints, seed: int,
     quantiles: CourseQuantiles,
 ) -> Outcomes:  # fmt: skip
-    """Draw, simulate, observe and assess some patients of an arm."""
-    cohort = draw(scenario, arm, seed, numbers)
-    courses = _simulate(scenario, cohort, seed, kernel, OUTPUTS, threads, progress=report)
+    """Observe and assess the courses of some patients of an arm, and keep what is drawn of them."""
     seen = observe(
         courses,
         scenario.assay,
         seed=seed,
         patients=cohort.patients,
-        arm=arm,
-        treated=scenario.treats(arm),
+        arm=cohort.arm,
+        treated=scenario.treats(cohort.arm),
         enrolment_day=cohort.covariates["enrolment_day"],
     )
     outcomes = assess(seen, scenario.criteria)
-    quantiles.add(arm, numbers, courses, seen.followup_day)
+    quantiles.add(cohort.arm, numbers, courses, seen.followup_day)
     return Outcomes({**outcomes, "patient": numbers})
 
 
