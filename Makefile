@@ -70,6 +70,15 @@ coverage: $(STAMP)  ## say which lines and branches of the kernels the tests rea
 	@$(PY) -m coverage report --fail-under=96
 	@$(PY) -m tests.branches
 
+.PHONY: bench-peers
+bench-peers: $(STAMP)  ## compare the speed with other programs, in the same run (half an hour, the first time an hour)
+	$(SAY) "Building the environments of peers that are missing"
+	@$(PY) -m benchmarks.peers.environments
+	$(SAY) "Measuring; results go to benchmarks/results and docs/performance.md"
+	@$(PY) -m benchmarks.compare --document docs/performance.md $(ARGS)
+	$(SAY) "Measuring the floor of the machine"
+	@$(PY) -m benchmarks.floor
+
 .PHONY: lint
 lint: $(STAMP)  ## check style, types and layers
 	$(SAY) "Checking style"

@@ -239,7 +239,9 @@ def compare_event_peer(
     rows = max(3, round(peer.events / each))
     with Worker(peer.script, peer.environment, folder, [0]) as worker:
         report.versions.update(worker.versions)
-        deviation = worst_deviation(worker.values({**peer.request, "rows": max(rows, 12), "seed": 101}), sample)
+        deviation = worst_deviation(
+            worker.values({**peer.request, "rows": max(rows, 12), "seed": 101}), sample
+        )
         runs: list[Callable[[], dict[str, Any]]] = [
             lambda: ours.ask(own),
             lambda: worker.ask({**peer.request, "rows": rows, "seed": 1}),
@@ -288,7 +290,9 @@ def compare_leaps(report: Report, folder: Path) -> None:
         rows = int(min(max(20.0 / begin, 8), LEAP_ROWS))
 
         def ask_theirs(bound: float) -> tuple[Floats, float]:
-            return worker.values(their_request(bound, rows)), worker.ask(their_request(bound, 2))[report.clock]
+            return worker.values(their_request(bound, rows)), worker.ask(their_request(bound, 2))[
+                report.clock
+            ]
 
         our_bound, our_error = best(ask_ours)
         their_bound, their_error = best(ask_theirs)
@@ -330,9 +334,9 @@ def measure(report: Report, parts: set[str]) -> None:
         root = Path(place)
         if "ode" in parts:
             folder = root / "twelve_states"
-            problem_of(
-                twelve_states.build, twelve_states.SAVES, *twelve_states.patients(PATIENTS)
-            ).write(folder)
+            problem_of(twelve_states.build, twelve_states.SAVES, *twelve_states.patients(PATIENTS)).write(
+                folder
+            )
             with Worker(OURS, None, folder, [0]) as ours:
                 report.versions.update(ours.versions)
                 bench = open_ode(report, folder, ours)
@@ -364,7 +368,9 @@ def processor() -> str:
 def main() -> None:
     """Measure, print, and write the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--parts", nargs="+", default=["ode", "events", "leap"], choices=["ode", "events", "leap"])
+    parser.add_argument(
+        "--parts", nargs="+", default=["ode", "events", "leap"], choices=["ode", "events", "leap"]
+    )
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument(
         "--clock", default="seconds", choices=["seconds", "processor_seconds"],

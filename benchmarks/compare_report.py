@@ -48,7 +48,10 @@ def print_table(lines: Sequence[Line], header: bool = True) -> None:
     """Print lines, at first with the names of the columns."""
     rows = [list(COLUMNS)] if header else []
     for row in [*rows, *(cells(vars(line)) for line in lines)]:
-        print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, WIDTHS, strict=True)).rstrip(), flush=True)
+        print(
+            "  ".join(f"{cell:<{width}}" for cell, width in zip(row, WIDTHS, strict=True)).rstrip(),
+            flush=True,
+        )
 
 
 def markdown_table(lines: Sequence[Mapping[str, Any]]) -> str:
@@ -105,12 +108,10 @@ def write_figure(curves: Mapping[str, Sequence[tuple[float, float]]], file: Path
     curves : mapping of str to sequence of (rate, error)
     file : Path
     """
-    import matplotlib
+    from matplotlib.figure import Figure
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(6.4, 4.4), layout="constrained")
+    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+    axes = figure.subplots()
     for name, points in curves.items():
         ordered = sorted(points, key=lambda point: point[1])
         ours = name == "cartsim"
@@ -128,4 +129,3 @@ def write_figure(curves: Mapping[str, Sequence[tuple[float, float]]], file: Path
     axes.grid(visible=True, which="major", alpha=0.3)
     axes.legend(frameon=False, fontsize=8)
     figure.savefig(file, dpi=150)
-    pyplot.close(figure)

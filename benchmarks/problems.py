@@ -44,7 +44,7 @@ def problem_of(
         species=list(initial),
         parameters=list(parameters),
         definitions=[(one.name, str(one.expression)) for one in network.definition_order()],
-        reactions=[_reaction(one) for one in network.all_reactions],
+        reactions=[_reaction(one, parameters) for one in network.all_reactions],
         addition=_addition(network),
         parameter_values=np.stack(list(parameters.values()), axis=1),
         initial=np.stack(list(initial.values()), axis=1),
@@ -52,13 +52,13 @@ def problem_of(
     )
 
 
-def _reaction(one: NetworkReaction) -> Reaction:
+def _reaction(one: NetworkReaction, parameters: dict[str, Floats]) -> Reaction:
     """Return a reaction; its constant is named where the rate is a parameter times each reactant."""
     reactants = {name: int(amount) for name, amount in one.reactants.items()}
     products = {name: int(amount) for name, amount in one.products.items()}
     first, *others = str(one.rate).split("*")
     taking_part = [name for name, count in reactants.items() for _ in range(count)]
-    constant = first if sorted(others) == sorted(taking_part) else None
+    constant = first if first in parameters and sorted(others) == sorted(taking_part) else None
     return Reaction(reactants, products, str(one.rate), constant)
 
 

@@ -28,10 +28,9 @@ Answer = dict[str, Any]
 PEERS = Path(__file__).parent / "peers"
 ENVIRONMENTS = PEERS / ".environments"
 ROOT = Path(__file__).parent.parent
-ONE_THREAD = {
-    name: "1"
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-}
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
+)
 
 
 class PeerError(RuntimeError):
@@ -56,7 +55,12 @@ class Worker:
     """
 
     def __init__(
-        self, script: str, environment: str | None, problem: Path, cores: Sequence[int], patience: float = 900.0
+        self,
+        script: str,
+        environment: str | None,
+        problem: Path,
+        cores: Sequence[int],
+        patience: float = 900.0,
     ) -> None:
         self.script, self.patience = script, patience
         python = python_of(environment)

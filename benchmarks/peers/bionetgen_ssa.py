@@ -42,7 +42,22 @@ def prepare(problem: Problem) -> tuple[Run, dict[str, str]]:
 
     def trajectory(seed: int) -> Path:
         out = folder / f"bionetgen_{seed}"
-        command = [program, "-o", out, "-p", "ssa", "-h", str(seed), "--cdat", "0", "-g", network, network, step, steps]
+        command = [
+            program,
+            "-o",
+            out,
+            "-p",
+            "ssa",
+            "-h",
+            str(seed),
+            "--cdat",
+            "0",
+            "-g",
+            network,
+            network,
+            step,
+            steps,
+        ]
         subprocess.run([str(part) for part in command], check=True, capture_output=True)
         return out.with_suffix(".gdat")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import diffrax
 import jax
@@ -18,7 +18,9 @@ def field(problem: Problem):
     source = right_hand_side(
         problem, "slopes(t, y, p)", lambda slopes: [f"return stack([{', '.join(slopes)}])"]
     )
-    return make_function(source, "slopes", {"stack": lambda terms: jnp.stack([jnp.asarray(t) for t in terms])})
+    return make_function(
+        source, "slopes", {"stack": lambda terms: jnp.stack([jnp.asarray(t) for t in terms])}
+    )
 
 
 def prepare(problem: Problem) -> tuple[Run, dict[str, str]]:
@@ -28,7 +30,7 @@ def prepare(problem: Problem) -> tuple[Run, dict[str, str]]:
     before, after = saves[: k + 1], saves[k:]
     index, amount = problem.species.index(problem.addition.species), problem.addition.amount
 
-    @lru_cache(maxsize=None)
+    @cache
     def ensemble(name: str):
         def stretch(state, p, times, control):
             return diffrax.diffeqsolve(
@@ -47,7 +49,9 @@ def prepare(problem: Problem) -> tuple[Run, dict[str, str]]:
     def run(request: Request):
         rows = slice(request["rows"])
         solve = ensemble(request.get("solver", "Tsit5"))
-        values = solve(problem.parameter_values[rows], problem.initial[rows], request["rtol"], request["atol"])
+        values = solve(
+            problem.parameter_values[rows], problem.initial[rows], request["rtol"], request["atol"]
+        )
         return jax.block_until_ready(values)
 
     return run, {"diffrax": diffrax.__version__, "jax": jax.__version__}

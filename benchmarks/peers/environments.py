@@ -47,11 +47,19 @@ def build(requirements: Path, folder: Path) -> str | None:
         return None
     failed.unlink(missing_ok=True)
     shutil.rmtree(place, ignore_errors=True)
-    install = [str(place / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps"]
+    install = [
+        str(place / "bin" / "python"),
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--disable-pip-version-check",
+        "--no-deps",
+    ]
     commands = [[sys.executable, "-m", "venv", str(place)], [*install, "-r", str(requirements)]]
     for command in commands:
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+            done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=PATIENCE)
         except subprocess.TimeoutExpired:
             failed.write_text(f"not built within {PATIENCE} s")
             return failed.read_text()

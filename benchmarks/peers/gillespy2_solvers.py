@@ -24,7 +24,9 @@ def model_of(problem: Problem) -> gillespy2.Model:
     model.add_species(list(species.values()))
     model.add_parameter(list(constants.values()))
     for number, one in enumerate(problem.reactions):
-        sides = [{species[name]: count for name, count in side.items()} for side in (one.reactants, one.products)]
+        sides = [
+            {species[name]: count for name, count in side.items()} for side in (one.reactants, one.products)
+        ]
         reaction = gillespy2.Reaction(
             name=f"r{number}", reactants=sides[0], products=sides[1], rate=constants[one.constant]
         )
@@ -47,7 +49,9 @@ def prepare(problem: Problem) -> tuple[Run, dict[str, str]]:
             timeout=TIMEOUT,
             **options,
         )
-        if any(result.rc != 0 for result in results):  # what a solver that was stopped has not computed, it gives as zeros
+        if any(
+            result.rc != 0 for result in results
+        ):  # what a solver that was stopped has not computed, it gives as zeros
             raise TimeoutError(f"{request['solver']}: more than {TIMEOUT} s")
         if not request.get("save"):
             return None

@@ -21,7 +21,7 @@ def compiled_loop(problem: Problem, parallel: bool):
     def ensemble(parameters, initial, before, after, rtol, atol):
         values = np.empty((initial.shape[0], before.size + after.size - 1, n))
         good = np.zeros(initial.shape[0], np.bool_)
-        for i in numba.prange(initial.shape[0]):
+        for i in numba.prange(initial.shape[0]):  # noqa: TID251 - their way of using cores
             state, p = initial[i].copy(), parameters[i].copy()
             first, first_good = lsoda(address, state, before, p, rtol, atol)
             values[i, : before.size] = first
@@ -44,7 +44,12 @@ def prepare(problem: Problem) -> tuple[Run, dict[str, str]]:
     def run(request: Request):
         rows = slice(request["rows"])
         values, good = loops[bool(request.get("parallel"))](
-            problem.parameter_values[rows], problem.initial[rows], before, after, request["rtol"], request["atol"]
+            problem.parameter_values[rows],
+            problem.initial[rows],
+            before,
+            after,
+            request["rtol"],
+            request["atol"],
         )
         return values, {"failed": int((~good).sum())}
 

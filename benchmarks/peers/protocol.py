@@ -113,7 +113,10 @@ class Problem:
         """Return, for each species, (reaction, net change) of the reactions that change it."""
         found = []
         for name in self.species:
-            pairs = ((r, one.products.get(name, 0) - one.reactants.get(name, 0)) for r, one in enumerate(self.reactions))
+            pairs = (
+                (r, one.products.get(name, 0) - one.reactants.get(name, 0))
+                for r, one in enumerate(self.reactions)
+            )
             found.append([(r, change) for r, change in pairs if change != 0])
         return found
 
@@ -171,7 +174,10 @@ def make_function(source: str, name: str, names: dict[str, Any] | None = None) -
 def antimony(problem: Problem) -> str:
     """Return the model in Antimony, which becomes SBML: rate rules on species that are plain variables."""
     lines = ["model twelve()"]
-    lines += [f"  {name} = {float(value)!r};" for name, value in zip(problem.species, problem.initial[0], strict=True)]
+    lines += [
+        f"  {name} = {float(value)!r};"
+        for name, value in zip(problem.species, problem.initial[0], strict=True)
+    ]
     lines += [
         f"  {name} = {float(value)!r};"
         for name, value in zip(problem.parameters, problem.parameter_values[0], strict=True)

@@ -18,7 +18,9 @@ def prepare(problem: Problem) -> tuple[Run, dict[str, str]]:
     system = Gillespie()
     constants = dict(zip(problem.parameters, problem.parameter_values[0].tolist(), strict=True))
     for reaction in problem.reactions:
-        system.add_reaction(constants[reaction.constant], repeated(reaction.reactants), repeated(reaction.products))
+        system.add_reaction(
+            constants[reaction.constant], repeated(reaction.reactants), repeated(reaction.products)
+        )
     start = {name: int(value) for name, value in zip(problem.species, problem.initial[0], strict=True)}
     end, steps = float(problem.saves[-1]), len(problem.saves) - 1
 

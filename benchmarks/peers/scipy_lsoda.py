@@ -24,11 +24,20 @@ def solve_patient(problem: Problem, slopes, row: int, method: str, rtol: float, 
     """Return one patient's values at all saves, shape (n_times, n_species)."""
     k, saves, args = problem.save_of_addition, problem.saves, (problem.parameter_values[row],)
     first = solve_ivp(
-        slopes, (saves[0], saves[k]), problem.initial[row], method, saves[: k + 1], args=args, rtol=rtol, atol=atol
+        slopes,
+        (saves[0], saves[k]),
+        problem.initial[row],
+        method,
+        saves[: k + 1],
+        args=args,
+        rtol=rtol,
+        atol=atol,
     )
     state = first.y[:, -1].copy()
     problem.add_to(state)
-    second = solve_ivp(slopes, (saves[k], saves[-1]), state, method, saves[k:], args=args, rtol=rtol, atol=atol)
+    second = solve_ivp(
+        slopes, (saves[k], saves[-1]), state, method, saves[k:], args=args, rtol=rtol, atol=atol
+    )
     if not (first.success and second.success):
         raise ArithmeticError(f"patient {row}: {first.message} {second.message}")
     return np.concatenate([first.y.T[:k], second.y.T])
