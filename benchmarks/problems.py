@@ -95,26 +95,28 @@ def trajectory_errors(values: Floats, reference: Floats, floor: Floats) -> Float
     return worst
 
 
-def mean_error(values: Floats, reference: Floats, least: float) -> float:
-    """Return the root mean square over saves and species of the relative error of means.
+def mean_error(values: Floats, exact: Floats, least: float = 100.0, spread: float = 0.2) -> float:
+    """Return the root mean square over saves and species of the relative error of means, less what chance alone makes of it.
 
     Parameters
     ----------
-    values : ndarray, shape (rows, n_times, n_species)
-        Trajectories, whose mean is judged.
-    reference : ndarray, shape (n_times, n_species)
-        Means.
-    least : float
-        Means below are left out: chance, not the method, decides about them.
+    values, exact : ndarray, shape (rows, n_times, n_species)
+        Trajectories of a leap, and exact ones, two rows or more.
+    least, spread : float
+        Smallest mean and largest coefficient of variation, among exact trajectories, of what is judged: else chance decides.
 
     Returns
     -------
     float
+        Square root of the mean of squared differences minus squared standard errors, zero where that is negative: without bias, so that
+        few rows are no disadvantage.
     """
-    mean = values.mean(axis=0)
-    judged = reference >= least
-    relative = (mean[judged] - reference[judged]) / reference[judged]
-    return float(np.sqrt(np.mean(relative**2)))
+    mean = exact.mean(axis=0)
+    judged = (mean >= least) & (exact.std(axis=0, ddof=1) <= spread * mean)
+    square = (values.mean(axis=0) - mean) ** 2
+    chance = values.var(axis=0, ddof=1) / len(values) + exact.var(axis=0, ddof=1) / len(exact)
+    relative = (square[judged] - chance[judged]) / mean[judged] ** 2
+    return float(np.sqrt(max(0.0, float(np.mean(relative)))))
 
 
 def worst_deviation(values: Floats, others: Floats) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 from protocol import Problem, Request, Run, serve
 
 SOLVERS = {"ssa": gillespy2.SSACSolver, "tau_leap": gillespy2.TauLeapingCSolver}
-TIMEOUT = 60
+TIMEOUT = 600
 
 
 def model_of(problem: Problem) -> gillespy2.Model:

@@ -88,9 +88,15 @@ def test_errors_are_relative_to_the_value_and_a_floor() -> None:
     assert trajectory_errors(values, reference, np.array([1.0, 1.0])).tolist() == [0.5, np.inf]
 
 
-def test_the_error_of_means_leaves_small_means_out() -> None:
-    values = np.array([[[90.0, 5.0]], [[114.0, 50.0]]])
-    assert mean_error(values, np.array([[100.0, 1.0]]), 10.0) == pytest.approx(0.02)
+def test_the_error_of_means_is_what_chance_does_not_explain() -> None:
+    """400 and 20 rows of a law with standard deviation 10 about 1000; small means and wide laws are left out."""
+    generator = np.random.default_rng(1)
+    centre, width = np.array([1000.0, 50.0, 1000.0]), np.array([10.0, 1.0, 500.0])
+    exact = centre + width * generator.standard_normal((400, 30, 3))
+    few = centre + width * generator.standard_normal((20, 30, 3))
+    assert mean_error(few, exact) < 0.002
+    off = few * np.array([1.03, 2.0, 2.0])
+    assert mean_error(off, exact) == pytest.approx(0.03, abs=0.002)
 
 
 def test_a_deviation_is_in_standard_errors() -> None:
