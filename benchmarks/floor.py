@@ -83,13 +83,13 @@ def packed(kernel: Any, instruction: str) -> bool:
 
 
 def best_seconds(run: Callable[[], Any], repeats: int) -> float:
-    """Return the shortest time of a run: a floor is what happens when nothing disturbs."""
+    """Return the shortest processor time of a run: a floor is what happens when nothing disturbs."""
     run()
     found = []
     for _ in range(repeats):
-        begin = time.perf_counter()
+        begin = time.process_time()
         run()
-        found.append(time.perf_counter() - begin)
+        found.append(time.process_time() - begin)
     return min(found)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks import event_networks, twelve_states
+from benchmarks.compare import Line, Report, keep_others
 from benchmarks.compare_report import BEGIN, END, markdown_table, replace_between, write_markdown
 from benchmarks.floor import Operations, count_step, count_text
 from benchmarks.peers import cartsim_itself, environments
@@ -145,6 +148,17 @@ def test_the_table_goes_between_its_markers_and_says_what_is_missed(tmp_path: Pa
     assert "old" not in text
     assert "3 missed" in text
     assert replace_between("", "<", ">", "x") == "<x>\n"
+
+
+def test_a_run_of_some_parts_keeps_the_lines_of_the_others(tmp_path: Path) -> None:
+    file = tmp_path / "peers.json"
+    earlier = Report(5, "seconds", lines=[Line("ODE, rtol 1e-06", "one"), Line("leap, mean error", "old")])
+    earlier.reference_error = 1e-9
+    file.write_text(json.dumps(asdict(earlier)))
+    now = Report(5, "seconds", lines=[Line("leap, mean error", "new"), Line("events, car_t", "two")])
+    keep_others(now, file, {"leap", "events"})
+    assert [line.peer for line in now.lines] == ["one", "two", "new"]
+    assert now.reference_error == 1e-9
 
 
 def test_operations_are_counted_by_hand() -> None:
