@@ -86,7 +86,7 @@ EVENT_PEERS = (
     EventPeer("BioNetGen run_network", "bionetgen_ssa", "bionetgen", {}, 3e6),
 )
 OUR_EVENTS = 1e7
-LEAPS = (0.03, 0.1, 0.2, 0.3, 0.5)
+LEAPS = (0.01, 0.02, 0.03, 0.1, 0.2, 0.3)
 """Both programs' bounds on the change in a leap, tight to loose."""
 LEAP_ROWS = 200
 LEAP_ERROR = 0.02
@@ -268,16 +268,13 @@ def compare_leaps(report: Report, folder: Path) -> None:
         exact = ours.values({"kernel": "ssa", "seed": 7, "rows": LEAP_ROWS})
 
         def best(ask: Callable[[float], tuple[Floats, float]]) -> tuple[float, float]:
-            """Return bound and error of the run that took least time among those accurate enough."""
+            """Return bound and error of the fastest run that is accurate enough; of the most accurate where none is."""
             found = []
             for bound in LEAPS:
                 values, seconds = ask(bound)
                 error = mean_error(values, exact)
-                if error <= LEAP_ERROR:
-                    found.append((seconds, bound, error))
-            if not found:
-                raise PeerError(f"no mean error of at most {LEAP_ERROR:.0%} at any bound")
-            return min(found)[1:]
+                found.append((error > LEAP_ERROR, seconds if error <= LEAP_ERROR else error, bound, error))
+            return min(found)[2:]
 
         def our_request(bound: float) -> dict[str, Any]:
             return {"kernel": "tau_leap", "epsilon": bound, "rows": LEAP_ROWS, "seed": 11}
