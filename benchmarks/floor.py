@@ -168,6 +168,14 @@ def count_text(source: str, name: str) -> Operations:
     return Operations(divided, alone - fused)
 
 
+def generated_text(compiled: CompiledNetwork) -> str:
+    """Return the generated text of a network, all parts together where there are several."""
+    sources = getattr(compiled, "sources", None)
+    if sources is None:
+        return str(compiled.source)
+    return "\n".join(part for part in sources if isinstance(part, str))
+
+
 def count_step(compiled: CompiledNetwork) -> dict[str, Operations]:
     """Count the operations of one step of Rodas4, by part.
 
@@ -180,13 +188,13 @@ def count_step(compiled: CompiledNetwork) -> dict[str, Operations]:
     dict of str to Operations
     """
     n, unknowns = compiled.structure.n_species, len(compiled.species) + compiled.structure.n_definitions
-    order = compiled.generator.assembly.order
+    order, text = compiled.generator.assembly.order, generated_text(compiled)
     # x: two products a term but for hazards alone; the fewest that can be meant are counted.
     assembly = compiled.structure.assembly.shape[0]
     coefficients = len([name for name in vars(rosenbrock) if name[0] in "ACD" and name[1:].isdigit()])
     return {
-        "right-hand sides": count_text(compiled.source, "slopes").times(STAGES),
-        "Jacobian": count_text(compiled.source, "derivatives") + Operations(0, assembly),
+        "right-hand sides": count_text(text, "slopes").times(STAGES),
+        "Jacobian": count_text(text, "derivatives") + Operations(0, assembly),
         "factorisation": Operations(unknowns, order.operations),
         "solutions": Operations(0, len(order.row) + len(order.column) + unknowns).times(STAGES),
         "sums of stages": Operations(0, n * (coefficients + STAGES + 2)),

@@ -132,6 +132,8 @@ class Worker:
         answer: Answer = json.loads(line)
         if "error" in answer:
             raise PeerError(f"{self.script}: {answer['error']}")
+        if answer.get("failed"):  # a fast wrong answer is no result
+            raise PeerError(f"{self.script}: {answer['failed']} rows failed")
         return answer
 
     def _last_words(self) -> str:
