@@ -70,14 +70,13 @@ coverage: $(STAMP)  ## say which lines and branches of the kernels the tests rea
 	@$(PY) -m coverage report --fail-under=96
 	@$(PY) -m tests.branches
 
-<<<<<<< HEAD
 # The plugin is off elsewhere: beside tests that run on all cores it measures nothing and warns of it.
 .PHONY: bench
 bench: $(STAMP)  ## measure kernels, ensembles, start-up, precision and memory (ten minutes; ARGS=file for one)
 	$(SAY) "Measuring (cartsim bench takes a minute and compares with a stored baseline)"
 	@$(PY) -m pytest -o addopts="--import-mode=importlib" -o python_files="bench_*.py" --benchmark-columns=median,iqr,rounds \
 	  --benchmark-sort=fullname $(if $(ARGS),$(ARGS),benchmarks)
-=======
+
 .PHONY: bench-peers
 bench-peers: $(STAMP)  ## compare the speed with other programs, in the same run (half an hour, the first time an hour)
 	$(SAY) "Building the environments of peers that are missing"
@@ -86,7 +85,6 @@ bench-peers: $(STAMP)  ## compare the speed with other programs, in the same run
 	@$(PY) -m benchmarks.compare --document docs/performance.md $(ARGS)
 	$(SAY) "Measuring the floor of the machine"
 	@$(PY) -m benchmarks.floor
->>>>>>> peers/peers
 
 .PHONY: lint
 lint: $(STAMP)  ## check style, types and layers
