@@ -139,7 +139,10 @@ def test_a_draw_overshoots_where_no_single_event_leads(
     here = Stand(filling(19.5, jumps), x, 1.0)
     here.laws.after[:] = [after, 0.0]
     here.laws.x_end[:2] = [0.0, 1.5]
-    assert step_bounds.overshoots(0.0, 0.5, here.structure, here.hazards, here.work, here.laws) is expected
+    found = step_bounds.overshoots(
+        0.0, 0.5, 1e-3, np.full(2, 1e-6), here.structure, here.hazards, here.work, here.laws
+    )
+    assert found is expected
     assert here.x[:2].tolist() == [x, 1.0]
 
 
