@@ -75,6 +75,7 @@ def start(t, x, structure, event_times, conditions, work, fired):
         work.history[k, LAST] = t
         work.history[k, INTERVAL] = math.inf
         work.history[k, NUMBER] = 0.0
+        work.history[k, BEGUN] = t
         if structure.event[k, TIMED] == 0:
             work.event_time[k] = math.inf
         elif work.event_time[k] != work.event_time[k]:

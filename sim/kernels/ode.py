@@ -41,7 +41,7 @@ from sim.kernels.lanes import (
     scatter,
 )
 from sim.kernels.random import STATE_WORDS
-from sim.kernels.rosenbrock import allocate, first_step, growth
+from sim.kernels.rosenbrock import allocate, first_step, growth, interpolate
 from sim.kernels.status import (
     MAX_STEPS,
     NEGATIVE_PROPENSITY,
@@ -230,18 +230,44 @@ def judge(lane, lanes, max_steps, statistics):
 
 @jit
 def rises(lane, lanes, structure, layout):
-    """Tell whether a trigger that was false holds in the rows of conditions; what has fallen may rise again."""
-    rising = False
+    """Tell whether a trigger that was false holds in the rows of conditions."""
     for k in range(structure.event.shape[0]):
         if structure.event[k, TIMED] == 0:
-            condition = lanes.rows[layout.conditions + k, lane]
-            if condition > 0.5 and lanes.before[lane, k] < 0.5:
-                rising = True
-    if not rising:
-        for k in range(structure.event.shape[0]):
-            if structure.event[k, TIMED] == 0 and lanes.rows[layout.conditions + k, lane] < 0.5:
-                lanes.before[lane, k] = 0.0
-    return rising
+            if lanes.rows[layout.conditions + k, lane] > 0.5 and lanes.before[lane, k] < 0.5:
+                return True
+    return False
+
+
+@jit
+def seems_to_fall(lane, lanes, structure, layout):
+    """Tell whether a trigger that was true does not hold in the rows of conditions, which may be off by rounding."""
+    for k in range(structure.event.shape[0]):
+        if structure.event[k, TIMED] == 0:
+            if lanes.rows[layout.conditions + k, lane] < 0.5 and lanes.before[lane, k] > 0.5:
+                return True
+    return False
+
+
+@jit
+def recall_step(lane, lanes, structure, layout, work):
+    """Copy a lane's row and its last step into `work`."""
+    n = structure.n_species
+    recall(lane, lanes, structure, layout, work)
+    gather(lanes.rows, layout.x_new, n, lane, work.x_new)
+    gather(lanes.rows, layout.dense, n, lane, work.dense[0])
+    gather(lanes.rows, layout.dense + n, n, lane, work.dense[1])
+
+
+@jit
+def let_fall(lane, lanes, theta, conditions, structure, layout, work):
+    """Note the triggers that no longer hold at a fraction of a lane's step: they may rise again. The same conditions decide as on events."""
+    recall_step(lane, lanes, structure, layout, work)
+    interpolate(theta, structure, work, work.probe)
+    t = lanes.rows[TIME, lane] + theta * lanes.rows[STEP, lane]
+    conditions(t, work.probe, work.p, work.a, work.condition)
+    for k in range(structure.event.shape[0]):
+        if structure.event[k, TIMED] == 0 and work.condition[k] < 0.5:
+            lanes.before[lane, k] = 0.0
 
 
 @jit
@@ -256,13 +282,14 @@ def look_within(lanes, watch, conditions, structure, layout, work, held):
         watch(rows, 0)
         for lane in range(lanes.row.shape[0]):
             # A lane that is cut short does not move to the end of its step, and is not looked at again.
-            if rows[MOVES, lane] < 0.5 or not rises(lane, lanes, structure, layout):
+            if rows[MOVES, lane] < 0.5:
+                continue
+            if not rises(lane, lanes, structure, layout):
+                if seems_to_fall(lane, lanes, structure, layout):
+                    let_fall(lane, lanes, theta, conditions, structure, layout, work)
                 continue
             t, used = rows[TIME, lane], rows[STEP, lane]
-            recall(lane, lanes, structure, layout, work)
-            gather(rows, layout.x_new, n, lane, work.x_new)
-            gather(rows, layout.dense, n, lane, work.dense[0])
-            gather(rows, layout.dense + n, n, lane, work.dense[1])
+            recall_step(lane, lanes, structure, layout, work)
             cut = narrow(t, used, (look - 1) / LOOKS, theta, structure, conditions, work, held)
             lanes.reached[lane] = min(t + cut * used, lanes.reached[lane])
             for s in range(n):
@@ -326,7 +353,7 @@ def is_quiet(lane, lanes, structure, layout, t_save):
     t = lanes.rows[TIME, lane]
     if lanes.rows[MOVES, lane] < 0.5 or t_save[lanes.saved[lane]] <= t or is_reached(t, lanes.target[lane]):
         return False
-    return not rises(lane, lanes, structure, layout)
+    return not (rises(lane, lanes, structure, layout) or seems_to_fall(lane, lanes, structure, layout))
 
 
 _SIGNATURE = types.void(

@@ -14,7 +14,7 @@ from dataclasses import replace
 from sim.kernels import elimination, lanes, rosenbrock
 from sim.kernels.course import TINY
 from sim.network.assembly import Entry, TimeTerm
-from sim.network.expression import Expression, Symbol
+from sim.network.expression import Compare, Expression, Symbol
 from sim.network.generator import Generator, as_number
 from sim.network.lane_matrix import Matrix, add_terms, eliminate
 from sim.network.lane_rows import Rows
@@ -134,6 +134,8 @@ class LanePrograms:
         places, layout = self.places, self.rows.layout
 
         def leaf(node: Expression) -> Value | None:
+            if isinstance(node, Compare):
+                return None  # a row holds numbers, and the lanes choose by what is true or false
             if places.is_fixed(node):
                 if isinstance(node, Symbol) and node.name in places.parameters:
                     return lines.load(layout.parameters + places.parameters[node.name])

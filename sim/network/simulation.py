@@ -178,6 +178,8 @@ class _Rows(NamedTuple):
 
 def _tasks(total: int, kernel: Kernel, threads: int | None) -> list[slice]:
     """Cut the rows into tasks."""
+    if total == 0:
+        return []
     if isinstance(kernel, ODE):
         share = -(-total // (threads or os.cpu_count() or 1))
         begins = [*range(0, total, min(LANES_CHUNK, max(1, -(-share // WIDTH)) * WIDTH))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -292,3 +293,52 @@ def test_the_workspace_begins_at_a_line_of_the_cache() -> None:
         assert rows.ctypes.data % lanes.ALIGNMENT == 0
         assert rows.shape == (count, lanes.WIDTH)
         assert np.all(rows == 1.0)
+
+
+def test_a_comparison_of_parameters_alone_chooses_between_what_the_state_makes() -> None:
+    net = Network("choice")
+    net.species("X", 1.0, kind="concentration")
+    net.species("Y", 2.0, kind="concentration")
+    net.parameter("k", 2.0)
+    net.define("chosen", "where(k > 1, X, Y)")
+    net.reaction("growth", "0 -> X", "where(k > 1, Y, X + 1)")
+    net.reaction("always", "0 -> X", "0*where(2 > 1, Y, X + 1)")
+    net.event("high", when="X > where(k > 1, 2*Y, 3*X)", add={"Y": 0})
+    out = simulate(net, [0, 1, 2], "ode", parameters={"k": [2.0, 0.5]})
+    np.testing.assert_allclose(out["X"], [[1, 3, 5], [1, 2 * np.e - 1, 2 * np.e**2 - 1]], rtol=1e-5)
+    np.testing.assert_allclose(out["chosen"], [[1, 3, 5], [2, 2, 2]], rtol=1e-5)
+    assert out.fired["high"][0] == pytest.approx(1.5)
+
+
+def test_a_condition_that_a_tie_in_rounding_decides_is_that_of_the_events() -> None:
+    """Triggers true from the start, of constant species, fire never: a product and a sum joined into one instruction may say they were false."""
+    random = np.random.default_rng(0)
+    a, b, c = random.uniform(0.1, 2.0, (3, 200))
+    net = Network("tie")
+    for name in "ABCN":
+        net.species(name, 0.0, kind="concentration")
+    net.species("X", 1.0, kind="concentration")
+    net.reaction("decay", "X -> 0", "X")
+    net.parameter("limit", 0.0)
+    net.event("tie", when="A*B + C >= limit", add={"N": 1})
+    net.event("other", when="A*B > 1e9", add={"N": 100})
+    out = simulate(
+        net, [0, 1, 2, 3], "ode", parameters={"limit": a * b + c}, initial={"A": a, "B": b, "C": c}
+    )
+    assert out.ok.all()
+    joined = np.array(
+        [float(Fraction(x) * Fraction(y) + Fraction(z)) for x, y, z in zip(a, b, c, strict=True)]
+    )
+    assert np.any(joined < a * b + c), "some are ties"
+    never = out["N"][:, -1] == 0.0
+    assert never[joined >= a * b + c].all()
+    assert (out["N"][:, 1] == out["N"][:, -1]).all(), "and nothing fires in mid-course"
+
+
+def test_no_row_at_all_is_no_error() -> None:
+    net = Network("none")
+    net.species("X", 1.0)
+    net.parameter("k", 1.0)
+    net.reaction("decay", "X -> 0", "k*X")
+    for kernel in ("ode", "hybrid"):
+        assert len(simulate(net, [0, 1], kernel, parameters={"k": []})) == 0
