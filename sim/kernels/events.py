@@ -31,6 +31,8 @@ CLOSE = 1e-7
 """Such an interval, as a share of the time since they began to shrink, tells that they will not end."""
 SOON = 0.1
 """A first step after a trigger has fired, as a share of the time since it last did, or since the start."""
+LEAST = 1e-9
+"""And no shorter than such a share of the time itself: two triggers may fire a rounding apart."""
 LAST, INTERVAL, NUMBER, BEGUN = 0, 1, 2, 3
 """Columns of work.history, a row an event: last firing (at first the start), interval before it, intervals that have shrunk in a row, when they began."""
 STOPPED = -1
@@ -134,7 +136,7 @@ def next_may_come(t, structure, work):
     step = math.inf
     for k in range(structure.event.shape[0]):
         if structure.event[k, TIMED] == 0 and work.history[k, LAST] == t and work.history[k, INTERVAL] > 0.0:
-            step = min(step, SOON * work.history[k, INTERVAL])
+            step = min(step, max(SOON * work.history[k, INTERVAL], LEAST * max(1.0, abs(t))))
     return step
 
 

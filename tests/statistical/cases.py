@@ -820,7 +820,7 @@ CASES: dict[str, Case] = {
     "growth that stops at fifty": Case(
         network("stopping", {"X": 3}, ("X -> 2 X", "2*X*where(X < 50, 1, 0)"), ("X -> 0", "0.3*X")),
         "X",
-        (1.0, 4.0),
+        (0.7, 1.5),
         STOPPING_GROWTH.at,
         by(EXACT),
     ),

@@ -309,7 +309,7 @@ KERNELS: dict[str, Fault] = {
     ),
     # One row in a hundred has a draw that is refused: no law shows it, but where a rate then is negative the row ends.
     "a draw that is refused is kept": OfKernel(
-        "growth to a limit of six", "hybrid", "kernels/hybrid.py", {"structure.signed.shape[0] > 0 and overshoots": "structure.signed.shape[0] < 0 and overshoots"}, rows=2000,
+        "growth to a limit of six", "hybrid", "kernels/hybrid.py", {"structure.signed.shape[0] > 0": "structure.signed.shape[0] < 0"}, rows=2000,
     ),
     "the rates of a step are those of its start": OfKernel(
         "rates in time", "hybrid", "kernels/hybrid.py",
