@@ -31,7 +31,7 @@ CLOSE = 1e-7
 """Such an interval, as a share of the time since they began to shrink, tells that they will not end."""
 SOON = 0.1
 """A first step after a trigger has fired, as a share of the time since it last did, or since the start."""
-LEAST = 1e-9
+LEAST = 1e-15
 """And no shorter than such a share of the time itself: two triggers may fire a rounding apart."""
 LAST, INTERVAL, NUMBER, BEGUN = 0, 1, 2, 3
 """Columns of work.history, a row an event: last firing (at first the start), interval before it, intervals that have shrunk in a row, when they began."""

@@ -120,7 +120,7 @@ def test_a_concentration_feels_the_chance_of_the_cells_that_make_it(tolerance: f
     assert variance_off(b, 144) > 5
 
 
-@pytest.mark.parametrize("speed", [0.1, 10.0, 1e4])
+@pytest.mark.parametrize("speed", [0.1, 10.0, pytest.param(1e4, marks=pytest.mark.slow)])
 def test_a_fast_concentration_follows_the_cells_it_waits_for_and_no_more(speed: float) -> None:
     """dY/dt = k (X - Y) from critical cells: var Y(20) by the integral of exp(-k ...) over the covariance 6 min(s, u) of X.
 
