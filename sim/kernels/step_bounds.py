@@ -46,6 +46,8 @@ STEEPER = 2.0
 """A step is bounded by what populations one standard deviation above themselves do. Those one below may do so many times as much: where rates are
 smooth it is the same, and many times as much where one turns on or off within a few cells.
 """
+UNBOUNDED = 30.0
+"""E-folds of a population in a step from which on it may become of any size."""
 ALONE = 0.1
 """Events of a cell, in units of the tolerance, in a step in which a trigger's condition could change."""
 
@@ -216,6 +218,48 @@ def flips(t, structure, conditions, work):
 
 
 @jit
+def out_of_reach(t, h, x, structure, conditions, work, laws):
+    """Tell whether no trigger's condition can change in a step h, whatever chance makes of the discrete populations (laws.inflow is known).
+
+    Each may die out, or grow to what it passes with a probability of some exp(-40): a line has a geometric law. Births may double within
+    the step and the continuous species keep to their slopes: a condition that these change is not out of reach.
+    """
+    fastest = 0.0
+    for s in range(structure.n_species):
+        if laws.discrete[s] == 1:
+            fastest = max(fastest, laws.birth[s, 0])
+    if not 2.0 * fastest * h < UNBOUNDED:
+        return False
+    more = math.exp(2.0 * fastest * h)
+    most = laws.flux
+    for s in range(structure.n_species):
+        if laws.discrete[s] == 1 and structure.species[s, IN_TRIGGERS] == 1:
+            arriving = laws.inflow[s] * h * more
+            lines = x[s] + arriving + 10.0 * math.sqrt(arriving) + 40.0
+            if arriving > 0.0:
+                lines += 40.0 * largest_arrival(s, structure)
+            most[s] = math.floor(more * (lines + 10.0 * math.sqrt(lines) + 40.0))
+    for pattern in range(
+        8
+    ):  # all up, all down, and the two that alternate; where the continuous species are, and where they go
+        up = pattern % 2 == 0
+        for s in range(structure.n_species):
+            work.probe[s] = x[s]
+            if laws.discrete[s] == 1:
+                if structure.species[s, IN_TRIGGERS] == 1:
+                    work.probe[s] = most[s] if up else 0.0
+                    if pattern % 4 >= 2:
+                        up = not up
+            elif pattern >= 4:
+                work.probe[s] += work.slope_here[s] * h
+                if structure.is_count[s] == 1:
+                    work.probe[s] = max(work.probe[s], 0.0)
+        if flips(t, structure, conditions, work):
+            return False
+    return True
+
+
+@jit
 def watchful_step(t, h, x, tolerance, structure, conditions, work, laws):
     """Shorten h where chance could take a population across the threshold of a trigger and back unseen.
 
@@ -227,6 +271,8 @@ def watchful_step(t, h, x, tolerance, structure, conditions, work, laws):
         if structure.species[s, IN_TRIGGERS] == 1 and laws.discrete[s] == 1:
             waits = True
     if not waits:
+        return h
+    if out_of_reach(t, h, x, structure, conditions, work, laws):
         return h
     expect_changes(x, structure, laws)
     for s in range(structure.n_species):

@@ -92,6 +92,7 @@ def test_a_population_that_dies_at_once_takes_no_chance_from_the_one_it_comes_fr
     assert abs(extinct - (exact + 0.05)) > 5 * error
 
 
+@pytest.mark.slow
 def test_fluctuations_of_a_population_that_limits_itself_have_their_size() -> None:
     """Birth 1, death X/200: variance of 10,000 runs against the linear-noise value 200 and its first correction; SE 1.4 %.
 
@@ -120,7 +121,9 @@ def test_a_concentration_feels_the_chance_of_the_cells_that_make_it(tolerance: f
     assert variance_off(b, 144) > 5
 
 
-@pytest.mark.parametrize("speed", [0.1, 10.0, pytest.param(1e4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "speed", [0.1, *(pytest.param(speed, marks=pytest.mark.slow) for speed in (10.0, 1e4))]
+)
 def test_a_fast_concentration_follows_the_cells_it_waits_for_and_no_more(speed: float) -> None:
     """dY/dt = k (X - Y) from critical cells: var Y(20) by the integral of exp(-k ...) over the covariance 6 min(s, u) of X.
 
@@ -136,6 +139,7 @@ def test_a_fast_concentration_follows_the_cells_it_waits_for_and_no_more(speed: 
     assert y.min() >= 0.0
 
 
+@pytest.mark.slow
 def test_pairs_that_come_and_cells_that_meet() -> None:
     """0 -> 2 X at 3 and 2 X -> X at 0.05 X (X - 1): variance on day 20 by the matrix exponential of the chain, 8.144."""
     net = network({"X": 10}, ("2 X -> X", "0.05*X*(X - 1)"), ("0 -> 2 X", "3"))

@@ -84,7 +84,7 @@ def test_a_trigger_on_a_count_is_timed_within_a_save_interval(kernel: str) -> No
     assert stats.kstest(times, extinction_time(0.1, 0.24).cdf).pvalue < FALSE_ALARM, "20 % less must fail"
 
 
-@pytest.mark.parametrize("kernel", ["ssa", "hybrid"])
+@pytest.mark.parametrize("kernel", ["ssa", pytest.param("hybrid", marks=pytest.mark.slow)])
 def test_a_trigger_on_a_count_is_not_timed_by_the_grid_of_steps(kernel: str) -> None:
     """n = 20,000: distributions 0.021 apart are told apart; those of the control are 0.040 apart, power above 1 - 1e-8."""
     times = simulate(line(), [0, 500], kernel, n=20_000, seed=1).fired["extinct"]
@@ -111,6 +111,36 @@ def test_how_often_a_trigger_fires_does_not_depend_on_the_saves(saves: list[floa
     error = np.sqrt((exact.var() + found.var()) / n)
     assert abs(exact.mean() - found.mean()) < 5.5 * error
     assert exact.mean() > 2.5
+
+
+def watched(limit: float) -> Network:
+    """Five cells that divide and die, beside something that fades; they may pass a limit."""
+    net = Network("watched")
+    net.species("X", 5)
+    net.reaction("division", "X -> 2 X", "0.3*X")
+    net.reaction("death", "X -> 0", "0.2*X")
+    net.event("many", when=f"X > {limit!r}", stop=True)
+    return net
+
+
+def test_a_trigger_that_few_cells_cannot_reach_costs_no_steps() -> None:
+    """Cells that may or may not pass a limit are looked at in short steps; those a million below it are not."""
+    far, near = (
+        simulate(watched(limit), [0, 20], Hybrid(tolerance=0.2), n=20, seed=1).statistics["steps"].mean()
+        for limit in (1e6, 40.5)
+    )
+    assert near > 5 * far
+
+
+def test_a_trigger_that_few_cells_may_reach_fires_as_often_as_it_should() -> None:
+    """Share of 4,000 rows that pass 40 cells in twenty days, beside the direct method's: 5 standard errors and 0.01; 60 must fail."""
+    n, bound = 4_000, 5 * np.sqrt(2 * 0.25 / 4_000) + 0.01
+    exact, found, wrong = (
+        np.isfinite(simulate(watched(limit), [0, 20], kernel, n=n, seed=1).fired["many"]).mean()
+        for limit, kernel in ((40.5, "ssa"), (40.5, Hybrid(tolerance=0.2)), (60.5, Hybrid(tolerance=0.2)))
+    )
+    assert abs(found - exact) < bound
+    assert abs(wrong - exact) > bound
 
 
 def test_newcomers_of_a_source_that_opens_within_a_step_are_not_lost() -> None:
@@ -154,15 +184,19 @@ def logistic(capacity: float = 20) -> Network:
     return net
 
 
-def test_a_rate_that_the_exact_method_never_meets_negative_fails_no_row() -> None:
+@pytest.mark.parametrize(
+    ("tolerance", "bound"), [(0.02, 0.02), pytest.param(0.002, 0.006, marks=pytest.mark.slow)]
+)
+def test_a_rate_that_the_exact_method_never_meets_negative_fails_no_row(
+    tolerance: float, bound: float
+) -> None:
     """X stays at or below K = 20 event by event; a leap may not pass it. The law converges with the tolerance."""
     n = 4_000
     exact = simulate(logistic(), [0, 10], "ssa", n=n, seed=1)["X"][:, -1]
-    for tolerance, bound in ((0.02, 0.02), (0.002, 0.006)):
-        out = simulate(logistic(), [0, 10], Hybrid(tolerance=tolerance), n=n, seed=1)
-        assert out.ok.all()
-        assert out["X"].max() <= 20
-        assert abs(out["X"][:, -1].mean() / exact.mean() - 1) < bound
+    out = simulate(logistic(), [0, 10], Hybrid(tolerance=tolerance), n=n, seed=1)
+    assert out.ok.all()
+    assert out["X"].max() <= 20
+    assert abs(out["X"][:, -1].mean() / exact.mean() - 1) < bound
     assert np.abs(out["X"][:, -1].var() / exact.var() - 1) < 0.15
 
 

@@ -108,6 +108,7 @@ def test_newcomers_meet_hazards_that_change_within_a_step(birth: float, death: s
     assert abs(np.mean(x == 0.0) - exact) < 5 * error_of(exact) + 0.004
 
 
+@pytest.mark.slow
 def test_the_first_newcomer_fires_a_trigger_though_he_dies_soon() -> None:
     """Arrivals at 0.1 a day, who live a day. Steps with a quarter of an event a cell miss one first visit in twelve."""
     net = network({"X": 10, "Y": 0}, ("X -> X + Y", "0.01*X"), ("Y -> 0", "Y"))
@@ -124,9 +125,11 @@ def test_the_first_newcomer_fires_a_trigger_though_he_dies_soon() -> None:
     ("reactions", "when"),
     [
         ([("0 -> Y", "0.5"), ("Y -> 0", "5*Y")], "Y > 0.5"),
-        ([("0 -> Y", "0.5"), ("Y -> 0", "5*Y")], "Y < 0.5"),
-        ([("0 -> Y", "0.5"), ("Y -> Z", "5*Y")], "Y > 0.5"),
-        ([("0 -> 2 Y", "0.3"), ("Y -> 0", "5*Y"), ("0 -> 5 Z", "0.1")], "Y > 1.5"),
+        pytest.param([("0 -> Y", "0.5"), ("Y -> 0", "5*Y")], "Y < 0.5", marks=pytest.mark.slow),
+        pytest.param([("0 -> Y", "0.5"), ("Y -> Z", "5*Y")], "Y > 0.5", marks=pytest.mark.slow),
+        pytest.param(
+            [("0 -> 2 Y", "0.3"), ("Y -> 0", "5*Y"), ("0 -> 5 Z", "0.1")], "Y > 1.5", marks=pytest.mark.slow
+        ),
         ([("0 -> Y", "1"), ("Y -> 0", "5*Y"), ("0 -> 5 Z", "0.1")], "Y > 1.5"),
     ],
     ids=["comes", "goes", "moves on", "two at once", "two meet"],
@@ -148,7 +151,7 @@ def test_triggers_of_few_cells_fire_as_often_as_they_should(
         )
 
 
-@pytest.mark.parametrize("arrival", ["0 -> Y", "A -> A + Y"])
+@pytest.mark.parametrize("arrival", ["0 -> Y", pytest.param("A -> A + Y", marks=pytest.mark.slow)])
 def test_immigrants_come_while_another_population_is_counted_event_by_event(arrival: str) -> None:
     """Pairs form and part, which has no law of its own; none of the others came at all."""
     net = network(

@@ -157,6 +157,23 @@ def test_bounces_that_do_not_pile_up_are_followed(kernel: str) -> None:
     assert short.statistics["events"][0] > 20
 
 
+@many_draws
+@pytest.mark.parametrize("kernel", CONTINUOUS)
+def test_a_row_does_not_end_by_what_a_row_before_it_did(kernel: str) -> None:
+    """A ball that follows high ones in the same memory ends where it ends alone: its shrinking began in its own run."""
+    net = bouncing_ball(0.3)
+    days, heights = [0.0, 1.0, 2.0, 100.0], [*[100.0] * 8, *[1.0] * 3]
+    with pytest.warns(UserWarning, match="event_budget"):
+        alone, after = (
+            simulate(net, days, kernel, parameters={"k": 2.0}, initial={"H": of}, threads=1)
+            for of in (1.0, heights)
+        )
+    assert alone.statistics["events"][0] >= 20
+    assert (after.status[8:] == alone.status).all()
+    assert (after.statistics["events"][8:] == alone.statistics["events"]).all()
+    assert np.array_equal(after.values[8:], np.repeat(alone.values, 3, axis=0), equal_nan=True)
+
+
 def test_an_exchange_that_can_be_followed_has_its_law() -> None:
     """Three cells, to and fro 1,000 times a day, leave by a side way at half its rate: binomial, however the steps are cut."""
     net = network({"A": 3, "B": 0, "C": 0}, *EXCHANGE)()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sim.network.simulation import ODE, Hybrid, simulate
 from sim.network.trajectories import Trajectories
 from sim.trial.cohort import Cohort
+from sim.trial.run import HYBRID
 from sim.trial.scenario import Scenario
 
 SEED = 0
@@ -74,11 +75,11 @@ def courses(
     cohort: Cohort,
     days: NDArray[np.float64],
     outputs: tuple[str, ...],
-    kernel: str | ODE | Hybrid = "hybrid",
+    kernel: str | ODE | Hybrid = HYBRID,
     n: int = 1,
     threads: int = 1,
 ) -> Trajectories:
-    """Simulate a cohort and save what a trial would not see."""
+    """Simulate a cohort as a trial does, and save what it would not see."""
     return simulate(
         cohort.network,
         days,
