@@ -94,7 +94,7 @@ from sim.kernels.step_bounds import (
     watchful_step,
     within_error,
 )
-from sim.kernels.structure import BRANCHING, FACTOR, FUNCTION_TYPES, HAZARD, ROLE, STRUCTURE_TYPE
+from sim.kernels.structure import BRANCHING, FACTOR, FUNCTION_TYPES, HAZARD, OBSERVE, ROLE, STRUCTURE_TYPE
 
 NOTICED = 0.02
 """Least change of a continuous species by chance, in units of the tolerance, that is given to it."""
@@ -213,7 +213,7 @@ def solve_step(
 
 @jit
 def simulate_row(
-    static, hazards, slopes, derivatives, factorise, solve, observe, event_times, conditions, effects, structure,
+    static, hazards, slopes, derivatives, factorise, solve, observe, event_times, conditions, effects, reach, structure,
     t_save, x0, relative, absolute, threshold, tolerance, max_step, max_steps, max_events, depends_on_time,
     work, laws, stream, out, fired, statistics,
 ):  # fmt: skip
@@ -306,7 +306,7 @@ def simulate_row(
                 t, wanted, x, structure, slopes, factorise, solve, absolute, tolerance, work, laws
             )
             if triggers:
-                bound = watchful_step(t, bound, x, tolerance, structure, conditions, work, laws)
+                bound = watchful_step(t, bound, x, tolerance, structure, conditions, reach, work, laws)
         else:
             bound, course = max_step, 0.0
         outcome, used, error, rejected = solve_step(
@@ -402,6 +402,7 @@ def simulate_row(
 
 _SIGNATURE = types.void(
     *FUNCTION_TYPES,
+    types.FunctionType(OBSERVE),
     STRUCTURE_TYPE,
     types.float64[::1],
     types.float64[:, ::1],
@@ -428,11 +429,14 @@ _SIGNATURE = types.void(
 
 @jit_as(_SIGNATURE, allocating=True)
 def simulate_hybrid(
-    static, hazards, slopes, derivatives, factorise, solve, observe, event_times, conditions, effects, structure,
+    static, hazards, slopes, derivatives, factorise, solve, observe, event_times, conditions, effects, reach, structure,
     t_save, parameters, initial, source, relative, absolute, threshold, tolerance, max_step, max_steps, max_events,
     depends_on_time, seed, patients, replicates, purpose, out, fired, statistics, status,
 ):  # fmt: skip
-    """Simulate a chunk of rows; arguments as `sim.kernels.ode.simulate_ode`, then the key of each row's random stream."""
+    """Simulate a chunk of rows; arguments as `sim.kernels.ode.simulate_ode`, then the key of each row's random stream.
+
+    ``reach`` says what the triggers may become where every species lies between two values (step_bounds.py).
+    """
     work = allocate(structure)
     laws = allocate_laws(structure)
     stream = np.zeros(STATE_WORDS, np.uint64)
@@ -441,7 +445,7 @@ def simulate_hybrid(
         for k in range(structure.n_parameters):
             work.p[k] = parameters[source[i], k]
         status[i] = simulate_row(
-            static, hazards, slopes, derivatives, factorise, solve, observe, event_times, conditions, effects, structure,
+            static, hazards, slopes, derivatives, factorise, solve, observe, event_times, conditions, effects, reach, structure,
             t_save, initial[source[i]], relative, absolute, threshold, tolerance, max_step, max_steps, max_events,
             depends_on_time, work, laws, stream, out[i], fired[i], statistics[i],
         )  # fmt: skip

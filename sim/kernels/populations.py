@@ -64,7 +64,7 @@ def allocate_laws(structure):
         np.zeros(hazards),
         np.zeros(hazards),
         np.zeros(hazards),
-        np.ones(n + 1),
+        np.ones(2 * n + 3),  # it holds two states, and a time, for `out_of_reach`
         np.ones(n + 1),
         np.zeros((n, 3)),
         np.zeros((n, 3)),

@@ -218,49 +218,46 @@ def flips(t, structure, conditions, work):
 
 
 @jit
-def out_of_reach(t, h, x, structure, conditions, work, laws):
+def out_of_reach(t, h, x, structure, reach, work, laws):
     """Tell whether no trigger's condition can change in a step h, whatever chance makes of the discrete populations (laws.inflow is known).
 
     Each may die out, or grow to what it passes with a probability of some exp(-40): a line has a geometric law. Births may double within
-    the step and the continuous species keep to their slopes: a condition that these change is not out of reach.
+    the step and the continuous species go twice as far as their slopes say, either way. What the conditions may be in this box is interval
+    arithmetic, so none between the extremes is passed over.
     """
-    fastest = 0.0
-    for s in range(structure.n_species):
+    n, fastest = structure.n_species, 0.0
+    for s in range(n):
         if laws.discrete[s] == 1:
             fastest = max(fastest, laws.birth[s, 0])
     if not 2.0 * fastest * h < UNBOUNDED:
         return False
     more = math.exp(2.0 * fastest * h)
-    most = laws.flux
-    for s in range(structure.n_species):
-        if laws.discrete[s] == 1 and structure.species[s, IN_TRIGGERS] == 1:
+    box = laws.x_middle
+    for s in range(n):
+        box[s], box[n + 1 + s] = x[s], x[s]
+        if laws.discrete[s] == 0:
+            away = 2.0 * abs(work.slope_here[s]) * h
+            box[s] -= away
+            box[n + 1 + s] += away
+            if structure.is_count[s] == 1:
+                box[s] = max(box[s], 0.0)
+        elif structure.species[s, IN_TRIGGERS] == 1:
             arriving = laws.inflow[s] * h * more
             lines = x[s] + arriving + 10.0 * math.sqrt(arriving) + 40.0
             if arriving > 0.0:
                 lines += 40.0 * largest_arrival(s, structure)
-            most[s] = math.floor(more * (lines + 10.0 * math.sqrt(lines) + 40.0))
-    for pattern in range(
-        8
-    ):  # all up, all down, and the two that alternate; where the continuous species are, and where they go
-        up = pattern % 2 == 0
-        for s in range(structure.n_species):
-            work.probe[s] = x[s]
-            if laws.discrete[s] == 1:
-                if structure.species[s, IN_TRIGGERS] == 1:
-                    work.probe[s] = most[s] if up else 0.0
-                    if pattern % 4 >= 2:
-                        up = not up
-            elif pattern >= 4:
-                work.probe[s] += work.slope_here[s] * h
-                if structure.is_count[s] == 1:
-                    work.probe[s] = max(work.probe[s], 0.0)
-        if flips(t, structure, conditions, work):
+            box[s] = 0.0
+            box[n + 1 + s] = math.floor(more * (lines + 10.0 * math.sqrt(lines) + 40.0))
+    box[2 * n + 2] = t + h
+    reach(t, box, work.p, work.a, work.condition)
+    for k in range(structure.event.shape[0]):
+        if structure.event[k, TIMED] == 0 and work.condition[k] != work.condition_before[k]:
             return False
     return True
 
 
 @jit
-def watchful_step(t, h, x, tolerance, structure, conditions, work, laws):
+def watchful_step(t, h, x, tolerance, structure, conditions, reach, work, laws):
     """Shorten h where chance could take a population across the threshold of a trigger and back unseen.
 
     Triggers are looked at after each step. So the step becomes so short where one event could change a condition that it hardly holds two
@@ -272,7 +269,7 @@ def watchful_step(t, h, x, tolerance, structure, conditions, work, laws):
             waits = True
     if not waits:
         return h
-    if out_of_reach(t, h, x, structure, conditions, work, laws):
+    if out_of_reach(t, h, x, structure, reach, work, laws):
         return h
     expect_changes(x, structure, laws)
     for s in range(structure.n_species):

@@ -75,6 +75,11 @@ class CompiledNetwork:
         texts = (_module(self.sources.course), _module(self.sources.rates))
         return tuple(getattr(texts[name not in COURSE], name) for name in FUNCTIONS)
 
+    @cached_property
+    def reach(self) -> Any:
+        """The function that says what triggers may become, where every species lies between two values."""
+        return _module(self.sources.course).reach
+
     def lanes(self, width: int = WIDTH) -> tuple[tuple[Any, ...], Layout]:
         """Return the functions of the course of a row and the programs of several, in the order of `COURSE` and `PROGRAMS`, and the layout.
 

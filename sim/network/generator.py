@@ -14,6 +14,7 @@ from sim.network.algebra import add, multiply, total
 from sim.network.assembly import assemble
 from sim.network.classification import classify
 from sim.network.expression import Call, Compare, Expression, Number, Symbol, differentiate
+from sim.network.intervals import Interval, bounds, certainty
 from sim.network.program import Places, write_program
 
 if TYPE_CHECKING:
@@ -218,6 +219,7 @@ class Generator:
             self._state_function("event_times", "OBSERVE", "t, x, p, a, y", times),
             self._state_function("conditions", "OBSERVE", "t, x, p, a, y", conditions),
         ]
+        texts.append(self._reach_function())
         branches: list[str] = []
         place = 0
         for k, event in enumerate(events):
@@ -232,6 +234,37 @@ class Generator:
                 branches.append(f"if event == {k}:\n        {name}(t, x, p, a, values)")
         texts.append(self.function("effects", "EFFECTS", "event, t, x, p, a, values", branches))
         return texts
+
+    def _reach_function(self) -> str:
+        """Write what a trigger's condition may become: 1 or 0 for certain, else a half, where each species lies between two values.
+
+        Places of `x`: the lower values, a 1, the upper values, a 1, and the later time.
+        """
+        places, n = self.places, len(self.places.species)
+
+        def ends(name: str) -> tuple[Symbol, Symbol]:
+            return Symbol(f"{name} lower"), Symbol(f"{name} upper")
+
+        names: dict[str, Interval | None] = {name: ends(name) for name in (*places.species, "time")}
+        at = {ends(name)[0].name: f"x[{i}]" for name, i in places.species.items()}
+        at |= {ends(name)[1].name: f"x[{n + 1 + i}]" for name, i in places.species.items()}
+        at |= {"time lower": "t", "time upper": f"x[{2 * n + 2}]"}
+
+        def leaf(node: Expression) -> str | None:
+            if isinstance(node, Number):
+                return repr(node.value)
+            if isinstance(node, Symbol):
+                if node.name in places.parameters:
+                    return f"p[{places.parameters[node.name]}]"
+                return at.get(node.name) or places.hoist(node)
+            return places.hoist(node) if places.is_fixed(node) else None
+
+        for name in self.order:
+            if name not in places.fixed:
+                names[name] = bounds(places.definitions[name], names)
+        triggers = [(k, event.when) for k, event in enumerate(self.network.all_events)]
+        targets = [(f"y[{k}]", certainty(when, names)) for k, when in triggers if when is not None]
+        return self.function("reach", "OBSERVE", "t, x, p, a, y", write_program(targets, leaf))
 
     def static_function(self, name: str, hoisted: Mapping[Expression, int]) -> str:
         """Write a function that computes what is hoisted; call after all others, since they decide what that is."""

@@ -239,6 +239,8 @@ def _runner(
         several = (*programs, compiled.structure, layout, WIDTH, times, batch.parameters, batch.initial)
         return lambda here, filled: drive(*several, batch.source[here], *options, *filled)
     functions = compiled.functions
+    if isinstance(kernel, Hybrid):
+        functions = (*functions, compiled.reach)
     if isinstance(kernel, SSA):
         functions = (*functions, *_own_events(compiled))
     common = (*functions, compiled.structure, times, batch.parameters, batch.initial)

@@ -6,6 +6,7 @@ With 10,000 runs a mean off by 6 standard errors is seen with probability 0.7, o
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import numpy as np
@@ -113,13 +114,14 @@ def test_how_often_a_trigger_fires_does_not_depend_on_the_saves(saves: list[floa
     assert exact.mean() > 2.5
 
 
-def watched(limit: float) -> Network:
-    """Five cells that divide and die, beside something that fades; they may pass a limit."""
+def watched(limit: float, band: float = math.inf) -> Network:
+    """Five cells that divide and die; they may pass a limit, or come into a band around it."""
     net = Network("watched")
     net.species("X", 5)
     net.reaction("division", "X -> 2 X", "0.3*X")
     net.reaction("death", "X -> 0", "0.2*X")
-    net.event("many", when=f"X > {limit!r}", stop=True)
+    when = f"X > {limit!r}" if band == math.inf else f"abs(X - {limit!r}) < {band!r}"
+    net.event("many", when=when, stop=True)
     return net
 
 
@@ -141,6 +143,17 @@ def test_a_trigger_that_few_cells_may_reach_fires_as_often_as_it_should() -> Non
     )
     assert abs(found - exact) < bound
     assert abs(wrong - exact) > bound
+
+
+def test_a_band_that_cells_pass_through_is_met() -> None:
+    """Share of 4,000 rows that come within 3 of 40 cells, far from where they begin and end; the extremes of a step lie on either side."""
+    n, bound = 4_000, 5 * np.sqrt(2 * 0.25 / 4_000) + 0.01
+    exact, found = (
+        np.isfinite(simulate(watched(40.0, 3.0), [0, 40], kernel, n=n, seed=1).fired["many"]).mean()
+        for kernel in ("ssa", Hybrid(tolerance=0.2))
+    )
+    assert exact > 0.3
+    assert abs(found - exact) < bound
 
 
 def test_newcomers_of_a_source_that_opens_within_a_step_are_not_lost() -> None:
