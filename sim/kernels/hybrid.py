@@ -61,6 +61,7 @@ from sim.kernels.course import (
 )
 from sim.kernels.drawing import draw
 from sim.kernels.feedback import correct_course
+from sim.kernels.pausing import BEGUN, GROUPS, NEED, NOW, PAUSE, SAVED, STEP, STEPS, keep, take_up
 from sim.kernels.populations import (
     ARRIVING,
     allocate_laws,
@@ -96,6 +97,8 @@ from sim.kernels.step_bounds import (
 )
 from sim.kernels.structure import BRANCHING, FACTOR, FUNCTION_TYPES, HAZARD, OBSERVE, ROLE, STRUCTURE_TYPE
 
+PAUSED = -2
+"""Not a status: the row has come to the time at which it was to pause."""
 NOTICED = 0.02
 """Least change of a continuous species by chance, in units of the tolerance, that is given to it."""
 
@@ -215,23 +218,32 @@ def solve_step(
 def simulate_row(
     static, hazards, slopes, derivatives, factorise, solve, observe, event_times, conditions, effects, reach, structure,
     t_save, x0, relative, absolute, threshold, tolerance, max_step, max_steps, max_events, depends_on_time,
-    work, laws, stream, out, fired, statistics,
+    until, pause, work, laws, stream, out, fired, statistics,
 ):  # fmt: skip
-    """Simulate one row whose parameters stand in work.p; return its status.
+    """Simulate one row whose parameters stand in work.p; return its status, or `PAUSED` at the time `until`.
 
     The loop goes through the table above, and says when a step ends early. It is long because it is one: what it keeps from step to
-    step (clock, step, saves) is in its locals, which every part would have to take and give back.
+    step (clock, step, saves) is in its locals, which every part would have to take and give back. A pause comes after the events of its
+    time and before its saves, and leaves them in `pause`, from which the next call goes on; who pauses a row may change work.x meanwhile.
     """
     n, x = structure.n_species, work.x
-    t, t_end, saves = t_save[0], t_save[-1], t_save.shape[0]
-    outcome = begin(x0, t, static, event_times, conditions, structure, threshold, work, laws, stream, fired)
-    if outcome != OK:
-        return outcome
+    t_end, saves = t_save[-1], t_save.shape[0]
     triggers = events.has_triggers(structure)
-    saved, steps, h, restart = 0, 0, 0.0, True
-    need = exponential(stream)
-    laws.clock[0] = exponential(stream)
-    groups = 0
+    resumed = pause[BEGUN] > 0.0
+    if resumed:
+        t, need, h = pause[NOW], pause[NEED], pause[STEP]
+        saved, steps, groups = int(pause[SAVED]), int(pause[STEPS]), int(pause[GROUPS])
+    else:
+        t = t_save[0]
+        outcome = begin(
+            x0, t, static, event_times, conditions, structure, threshold, work, laws, stream, fired
+        )
+        if outcome != OK:
+            return outcome
+        need = exponential(stream)
+        laws.clock[0] = exponential(stream)
+        h, saved, steps, groups = 0.0, 0, 0, 0
+    restart = not resumed
     while True:
         outcome, number = events.settle(
             t, x, structure, conditions, effects, work, fired, True, stream, max_events - statistics[2]
@@ -243,6 +255,11 @@ def simulate_row(
         if outcome != OK:
             return outcome
         restart = restart or number > 0
+        if t >= until and not resumed:
+            pause[BEGUN], pause[NOW], pause[NEED], pause[STEP] = 1.0, t, need, h
+            pause[SAVED], pause[STEPS], pause[GROUPS] = saved, steps, groups
+            return PAUSED
+        resumed = False
         while saved < saves and t_save[saved] <= t:
             observe(t, x, work.p, work.a, out[saved])
             saved += 1
@@ -264,6 +281,8 @@ def simulate_row(
         for q in range(structure.n_hazards):
             laws.start[q] = work.values[q]
         target = min(t_end, events.next_time(structure, work))
+        if until > t:
+            target = min(target, until)
         if not moving and not depends_on_time:
             # Gillespie's method: nothing changes until the next counted reaction.
             wait = need / counted if counted > 0.0 else math.inf
@@ -420,6 +439,9 @@ _SIGNATURE = types.void(
     types.int64[::1],
     types.int64[::1],
     types.int64,
+    types.float64,
+    types.float64[:, ::1],
+    types.uint64[:, ::1],
     types.float64[:, :, ::1],
     types.float64[:, ::1],
     types.int64[:, ::1],
@@ -431,21 +453,33 @@ _SIGNATURE = types.void(
 def simulate_hybrid(
     static, hazards, slopes, derivatives, factorise, solve, observe, event_times, conditions, effects, reach, structure,
     t_save, parameters, initial, source, relative, absolute, threshold, tolerance, max_step, max_steps, max_events,
-    depends_on_time, seed, patients, replicates, purpose, out, fired, statistics, status,
+    depends_on_time, seed, patients, replicates, purpose, until, carried, streams, out, fired, statistics, status,
 ):  # fmt: skip
     """Simulate a chunk of rows; arguments as `sim.kernels.ode.simulate_ode`, then the key of each row's random stream.
 
+    With a row of `carried` (sim/kernels/pausing.py, zero at first) and of `streams` for each, rows pause at the time `until`, with the status
+    `PAUSED`, and the next call goes on from there. Both are empty where nothing pauses.
     ``reach`` says what the triggers may become where every species lies between two values (step_bounds.py).
     """
     work = allocate(structure)
     laws = allocate_laws(structure)
     stream = np.zeros(STATE_WORDS, np.uint64)
+    pause = np.zeros(PAUSE)
+    pauses = carried.shape[0] > 0
     for i in range(source.shape[0]):
-        seed_stream(stream, seed, patients[i], replicates[i], purpose)
         for k in range(structure.n_parameters):
             work.p[k] = parameters[source[i], k]
+        if pauses and carried[i, BEGUN] > 0.0:
+            take_up(carried[i], pause, structure, static, work, laws)
+            stream[:] = streams[i]
+        else:
+            pause[BEGUN] = 0.0
+            seed_stream(stream, seed, patients[i], replicates[i], purpose)
         status[i] = simulate_row(
             static, hazards, slopes, derivatives, factorise, solve, observe, event_times, conditions, effects, reach, structure,
             t_save, initial[source[i]], relative, absolute, threshold, tolerance, max_step, max_steps, max_events,
-            depends_on_time, work, laws, stream, out[i], fired[i], statistics[i],
+            depends_on_time, until, pause, work, laws, stream, out[i], fired[i], statistics[i],
         )  # fmt: skip
+        if pauses:
+            keep(carried[i], pause, structure, work, laws)
+            streams[i] = stream

@@ -245,6 +245,7 @@ def _runner(
         functions = (*functions, *_own_events(compiled))
     common = (*functions, compiled.structure, times, batch.parameters, batch.initial)
     key, purpose = np.uint64(seed), PURPOSES["dynamics"]
+    at_once = (np.inf, np.zeros((0, 0)), np.zeros((0, 0), np.uint64)) if isinstance(kernel, Hybrid) else ()
     return lambda here, filled: drive(
         *common,
         batch.source[here],
@@ -253,6 +254,7 @@ def _runner(
         batch.patients[here],
         batch.replicates[here],
         purpose,
+        *at_once,
         *filled,
     )
 
