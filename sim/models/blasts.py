@@ -10,7 +10,15 @@ from sim.models.antigen import AntigenClass, Arm, recognition
 from sim.models.design import Design, ProductDesign, total
 from sim.network.network import Network
 
-__all__ = ["add_blasts", "add_killing", "declare_blasts", "lysis_name", "recognises"]
+__all__ = [
+    "add_blasts",
+    "add_killing",
+    "declare_blasts",
+    "define_death",
+    "define_exchange",
+    "lysis_name",
+    "recognises",
+]
 
 HIRT = "Hirt 1997 (untreated childhood precursor-B ALL, n = 23)"
 MODEL = "rough fit to the reported outcomes"
@@ -19,7 +27,7 @@ MODEL = "rough fit to the reported outcomes"
 def declare_blasts(net: Network, design: Design) -> None:
     """Add the leukaemia species and the parameters of their life without treatment."""
     for site in design.sites:
-        for c in design.grid.classes:
+        for c in () if design.agents else design.grid.classes:
             about = f"leukaemia cells in the {site}: {_describe(c)}"
             net.species(design.cells(site, c), 0.0, unit="cells", description=about)
     for name, value, unit, source, description in _LIFE:
@@ -155,25 +163,35 @@ def _divide(net: Network, design: Design, site: str) -> None:
             net.reaction(f"{what} {a}", f"{a} -> {a} + {b}", f"division_hazard*({rate})*{a}")
 
 
-def _exchange(net: Network, design: Design) -> None:
-    """Add the exchange of every class between the marrow and each other site."""
+def define_exchange(net: Network, design: Design) -> None:
+    """Add the rates at which a cell moves between the marrow and each other site."""
     for site in design.sites[1:]:
         net.define(f"{site}_entry_rate", f"{site}_exchange*{site}_share")
         net.define(f"{site}_exit_rate", f"{site}_exchange*(1 - {site}_share)")
+
+
+def _exchange(net: Network, design: Design) -> None:
+    """Add the exchange of every class between the marrow and each other site."""
+    define_exchange(net, design)
+    for site in design.sites[1:]:
         for c in design.grid.classes:
             a, b = design.cells("marrow", c), design.cells(site, c)
             net.reaction(f"entry {b}", f"{a} -> {b}", f"{site}_entry_rate*{a}")
             net.reaction(f"exit {b}", f"{b} -> {a}", f"{site}_exit_rate*{b}")
 
 
-def _die(net: Network, design: Design) -> None:
-    """Add death: the natural rate, crowding of the marrow, and the antigen-blind effect of a graft."""
+def define_death(net: Network, design: Design) -> None:
+    """Add the hazard of death: the natural rate, crowding of the marrow, and the antigen-blind effect of a graft."""
     graft = " + graft_versus_leukaemia*graft" if design.transplant else ""
     net.define(
         "death_hazard",
         f"blast_death_rate + division_hazard*leukaemia_cells/leukaemia_capacity{graft}",
         "per-capita death of leukaemia cells without CAR T cells",
     )
+
+
+def _die(net: Network, design: Design) -> None:
+    define_death(net, design)
     for cell in design.leukaemia():
         net.reaction(f"death {cell}", f"{cell} -> 0", f"death_hazard*{cell}")
 

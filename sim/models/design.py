@@ -96,6 +96,9 @@ class Design:
         Whether a transplant in remission can happen.
     supportive : bool
         Whether tocilizumab and steroids can be given.
+    agents : bool
+        Whether the leukaemia cells are agents with densities of their own: the network is then what surrounds them (sim/models/agents.py), with
+        their number at each site in place of the classes.
 
     Examples
     --------
@@ -112,6 +115,7 @@ class Design:
     chemotherapies: int = 0
     transplant: bool = False
     supportive: bool = True
+    agents: bool = False
 
     def __post_init__(self) -> None:
         """Check that no name stands for two things.
@@ -150,9 +154,22 @@ class Design:
     def leukaemia(
         self, sites: Iterable[str] | None = None, classes: Iterable[AntigenClass] | None = None
     ) -> tuple[str, ...]:
-        """Names of leukaemia species, of all sites and classes unless narrowed."""
+        """Names of leukaemia species, of all sites and classes unless narrowed; of agents, one a site."""
+        if self.agents:
+            return tuple(f"{site}_cells" for site in (self.sites if sites is None else sites))
         chosen = tuple(self.grid.classes if classes is None else classes)
         return tuple(self.cells(site, c) for site in (self.sites if sites is None else sites) for c in chosen)
+
+    def access(self, site: str) -> str:
+        """Front of a term that is weighted by how well CAR T cells reach a site."""
+        return "" if site == "marrow" else f"{site}_access*"
+
+    def cut(self, share: str) -> tuple[dict[str, str], dict[str, str]]:
+        """Survival, and values to set, of an event that spares a share of the leukaemia cells."""
+        if not self.agents:
+            return dict.fromkeys(self.leukaemia(), share), {}
+        struck = [name for site in self.sites for name in (f"{site}_cells", f"{site}_spared")]
+        return {}, {name: f"{name}*({share})" for name in struck}
 
 
 def total(terms: Iterable[str]) -> str:

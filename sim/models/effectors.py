@@ -8,6 +8,7 @@ proportion to their number.
 
 from __future__ import annotations
 
+from sim.models.agents import mean_recognition, mean_shared
 from sim.models.blasts import lysis_name, recognises
 from sim.models.design import Design, ProductDesign, total
 from sim.network.network import Network
@@ -185,11 +186,17 @@ def add_signals(net: Network, design: Design) -> None:
 
 def _seen(design: Design, product: ProductDesign, kind: str, b_cell_weight: str) -> str:
     """Text of the sum over classes of recognition times reachable cells, with B cells, grouped by what the product sees."""
-    groups: dict[str, list[str]] = {}
-    for c in design.grid.classes:
-        if recognises(product, c):
-            groups.setdefault(lysis_name(kind, product, c), []).append(f"reach_{c.name}")
-    terms = [f"{phi}*({total(cells)})" for phi, cells in groups.items()]
+    if design.agents:
+        terms = [
+            f"{mean_recognition(kind, product, site)}*{design.access(site)}{site}_cells"
+            for site in design.sites
+        ]
+    else:
+        groups: dict[str, list[str]] = {}
+        for c in design.grid.classes:
+            if recognises(product, c):
+                groups.setdefault(lysis_name(kind, product, c), []).append(f"reach_{c.name}")
+        terms = [f"{phi}*({total(cells)})" for phi, cells in groups.items()]
     return total([*terms, f"{b_cell_weight}*{kind}_{product.name}_b_cell*b_cells"])
 
 
@@ -201,7 +208,12 @@ def _rivals(net: Network, design: Design, product: ProductDesign) -> str:
         shared = [
             f"b_cell_stimulation_weight*min(stimulation_{product.name}_b_cell, stimulation_{other.name}_b_cell)*b_cells"
         ]
-        for c in design.grid.classes:
+        if design.agents:
+            shared += [
+                f"{mean_shared(product, other, site)}*{design.access(site)}{site}_cells"
+                for site in design.sites
+            ]
+        for c in () if design.agents else design.grid.classes:
             if recognises(product, c) and recognises(other, c):
                 mine, theirs = (lysis_name("stimulation", p, c) for p in (product, other))
                 shared.append(f"min({mine}, {theirs})*reach_{c.name}")

@@ -42,6 +42,7 @@ Numbers without a source are assumed. Those of the rough fit are a start, not a 
 
 from __future__ import annotations
 
+from sim.models.agents import add_agents, declare_agents
 from sim.models.blasts import add_blasts, add_killing, declare_blasts
 from sim.models.design import Design
 from sim.models.effectors import add_effectors, add_signals, declare_effectors
@@ -86,13 +87,18 @@ def build(design: Design | None = None, name: str = "leukaemia") -> Network:
     declare_host(net)
     define_sizes(net, design)
     declare_blasts(net, design)
+    if design.agents:
+        declare_agents(net, design)
     declare_effectors(net, design)
     declare_toxicity(net, design)
     declare_therapy(net, design)
     declare_mortality(net, design)
     add_burden(net, design)
-    add_blasts(net, design)
-    add_killing(net, design)
+    if design.agents:
+        add_agents(net, design)
+    else:
+        add_blasts(net, design)
+        add_killing(net, design)
     add_host(net, design)
     add_signals(net, design)
     add_effectors(net, design)

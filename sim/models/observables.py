@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from sim.models.agents import SHARES
 from sim.models.antigen import LOST, AntigenClass
 from sim.models.design import Design, total
 from sim.network.network import Network
@@ -59,6 +60,44 @@ def add_burden(net: Network, design: Design) -> None:
 
 def add_observables(net: Network, design: Design) -> None:
     """Add antigen composition, densities, CAR T cells and B cells."""
+    if design.agents:
+        _describe_agents(net)
+    else:
+        _describe_classes(net, design)
+    names = [p.name for p in design.products]
+    net.define(
+        "car_t_cells", total(f"car_t_cells_{n}" for n in names), "CAR T cells of all products, whole body"
+    )
+    net.define("memory_cells", total(f"memory_{n}" for n in names), "memory CAR T cells of all products")
+    resting = [f"memory_{n} + exhausted_{n}" for n in names]
+    blood = total(
+        [*(f"blood_effectors_{n}" for n in names), *([f"blood_share*({total(resting)})"] if names else [])]
+    )
+    if names:
+        net.parameter(
+            "blood_volume",
+            7e4,
+            "uL/kg",
+            "textbook: 65-75 mL/kg",
+            "assumed",
+            description="blood per body weight",
+        )
+        blood = f"({blood})/(blood_volume*weight)"
+    net.define("car_t_blood", blood, "CAR T cells/uL of blood")
+    net.define("b_cell_fraction", "b_cells/b_cells_healthy_cells", "B cells over their healthy number")
+
+
+def _describe_agents(net: Network) -> None:
+    """Add what the agents tell of themselves: shares of the cells, and mean densities."""
+    for what, about in SHARES.items():
+        net.define(f"{what}_cells", f"share_{what}*leukaemia_cells", about)
+    for antigen in ("cd19", "cd22"):
+        net.define(
+            f"{antigen}_mean_density", f"mean_{antigen}", "molecules/cell, mean over all leukaemia cells"
+        )
+
+
+def _describe_classes(net: Network, design: Design) -> None:
     cells = _selector(design)
     net.define(
         "cd19_negative_cells", cells(lambda c: c.cd19 == "none"), "cells without CD19, switched ones included"
@@ -84,27 +123,6 @@ def add_observables(net: Network, design: Design) -> None:
             f"({total(terms)})/(leukaemia_cells + 1e-9)",
             "molecules/cell, mean over all leukaemia cells",
         )
-    names = [p.name for p in design.products]
-    net.define(
-        "car_t_cells", total(f"car_t_cells_{n}" for n in names), "CAR T cells of all products, whole body"
-    )
-    net.define("memory_cells", total(f"memory_{n}" for n in names), "memory CAR T cells of all products")
-    resting = [f"memory_{n} + exhausted_{n}" for n in names]
-    blood = total(
-        [*(f"blood_effectors_{n}" for n in names), *([f"blood_share*({total(resting)})"] if names else [])]
-    )
-    if names:
-        net.parameter(
-            "blood_volume",
-            7e4,
-            "uL/kg",
-            "textbook: 65-75 mL/kg",
-            "assumed",
-            description="blood per body weight",
-        )
-        blood = f"({blood})/(blood_volume*weight)"
-    net.define("car_t_blood", blood, "CAR T cells/uL of blood")
-    net.define("b_cell_fraction", "b_cells/b_cells_healthy_cells", "B cells over their healthy number")
 
 
 def _selector(design: Design) -> Callable[[Callable[[AntigenClass], bool]], str]:

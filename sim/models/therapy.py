@@ -108,7 +108,7 @@ def add_therapy(net: Network, design: Design) -> None:
     """Add the events in the order in which ties fire."""
     for i in range(design.chemotherapies):
         host = f"chemotherapy_host_survival_{i}"
-        survive = dict.fromkeys(design.leukaemia(), f"10**(-chemotherapy_log_kill_{i})")
+        survive, cut = design.cut(f"10**(-chemotherapy_log_kill_{i})")
         survive |= {"host_lymphocytes": host, "b_cells": host}
         # Lymphocytes that carry or hunt the receptor are lymphocytes: sparing them would make room for them alone.
         survive |= dict.fromkeys(_receptor_cells(design), f"chemotherapy_car_t_survival_{i}")
@@ -117,7 +117,7 @@ def add_therapy(net: Network, design: Design) -> None:
             at=f"chemotherapy_time_{i}",
             if_=f"marrow_blast_fraction < chemotherapy_blast_limit_{i}",
             survive=survive,
-            set={"normal_marrow_fraction": f"normal_marrow_fraction*{host}"},
+            set={**cut, "normal_marrow_fraction": f"normal_marrow_fraction*{host}"},
         )
     for i in range(design.lymphodepletions):
         survive, lowered = _lymphodepletion(design, str(i))
@@ -150,13 +150,13 @@ def _lymphodepletion(design: Design, course: str) -> tuple[dict[str, str], dict[
     def share(what: str) -> str:
         return f"lymphodepletion_{what}_survival_{course}"
 
-    survive = dict.fromkeys(design.leukaemia(), share("leukaemia"))
+    survive, cut = design.cut(share("leukaemia"))
     survive.update(dict.fromkeys(("host_lymphocytes", "b_cells"), share("host")))
     for product in design.products:
         survive.update(dict.fromkeys(car_t_cells(product), share("car_t")))
     for construct in design.constructs:
         survive[f"anti_car_{construct}"] = share("anti_car")
-    return survive, {"normal_marrow_fraction": f"normal_marrow_fraction*{share('marrow')}"}
+    return survive, {**cut, "normal_marrow_fraction": f"normal_marrow_fraction*{share('marrow')}"}
 
 
 def _infusion(name: str, slot: str) -> tuple[dict[str, str], dict[str, str]]:
@@ -195,7 +195,7 @@ def _add_waiting(net: Network, design: Design, product: ProductDesign, rule: str
 
 
 def _add_transplant(net: Network, design: Design) -> None:
-    survive = dict.fromkeys(design.leukaemia(), "10**(-transplant_log_kill)")
+    survive, cut = design.cut("10**(-transplant_log_kill)")
     immune = ["host_lymphocytes", "b_cells", *_receptor_cells(design)]
     survive.update(dict.fromkeys(immune, "transplant_host_survival"))
     net.event(
@@ -204,6 +204,7 @@ def _add_transplant(net: Network, design: Design) -> None:
         if_="marrow_blast_fraction < transplant_blast_limit",
         survive=survive,
         set={
+            **cut,
             "graft": 1,
             "transplant_risk": 1,
             "normal_marrow_fraction": "normal_marrow_fraction*transplant_marrow_survival",

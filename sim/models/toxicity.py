@@ -79,7 +79,7 @@ def add_toxicity(net: Network, design: Design) -> None:
         net.define("il6", "0", "pg/mL; no CAR T cells, no release")
         net.define("il6_index", "0")
         return
-    killed = [
+    killed = [f"{site}_killing*{site}_cells" for site in design.sites if design.agents] or [
         f"killing_{c.name}*reach_{c.name}"
         for c in design.grid.classes
         if any(c.state(antigen) is not None for p in design.products for antigen in p.targets)
