@@ -218,9 +218,9 @@ def solve_step(
 def simulate_row(
     static, hazards, slopes, derivatives, factorise, solve, observe, event_times, conditions, effects, reach, structure,
     t_save, x0, relative, absolute, threshold, tolerance, max_step, max_steps, max_events, depends_on_time,
-    until, pause, work, laws, stream, out, fired, statistics,
+    pause_at, pause, work, laws, stream, out, fired, statistics,
 ):  # fmt: skip
-    """Simulate one row whose parameters stand in work.p; return its status, or `PAUSED` at the time `until`.
+    """Simulate one row whose parameters stand in work.p; return its status, or `PAUSED` at the time `pause_at`.
 
     The loop goes through the table above, and says when a step ends early. It is long because it is one: what it keeps from step to
     step (clock, step, saves) is in its locals, which every part would have to take and give back. A pause comes after the events of its
@@ -255,7 +255,7 @@ def simulate_row(
         if outcome != OK:
             return outcome
         restart = restart or number > 0
-        if t >= until and not resumed:
+        if t >= pause_at and not resumed:
             pause[BEGUN], pause[NOW], pause[NEED], pause[STEP] = 1.0, t, need, h
             pause[SAVED], pause[STEPS], pause[GROUPS] = saved, steps, groups
             return PAUSED
@@ -281,8 +281,8 @@ def simulate_row(
         for q in range(structure.n_hazards):
             laws.start[q] = work.values[q]
         target = min(t_end, events.next_time(structure, work))
-        if until > t:
-            target = min(target, until)
+        if pause_at > t:
+            target = min(target, pause_at)
         if not moving and not depends_on_time:
             # Gillespie's method: nothing changes until the next counted reaction.
             wait = need / counted if counted > 0.0 else math.inf
@@ -453,11 +453,11 @@ _SIGNATURE = types.void(
 def simulate_hybrid(
     static, hazards, slopes, derivatives, factorise, solve, observe, event_times, conditions, effects, reach, structure,
     t_save, parameters, initial, source, relative, absolute, threshold, tolerance, max_step, max_steps, max_events,
-    depends_on_time, seed, patients, replicates, purpose, until, carried, streams, out, fired, statistics, status,
+    depends_on_time, seed, patients, replicates, purpose, pause_at, carried, streams, out, fired, statistics, status,
 ):  # fmt: skip
     """Simulate a chunk of rows; arguments as `sim.kernels.ode.simulate_ode`, then the key of each row's random stream.
 
-    With a row of `carried` (sim/kernels/pausing.py, zero at first) and of `streams` for each, rows pause at the time `until`, with the status
+    With a row of `carried` (sim/kernels/pausing.py, zero at first) and of `streams` for each, rows pause at the time `pause_at`, with the status
     `PAUSED`, and the next call goes on from there. Both are empty where nothing pauses.
     ``reach`` says what the triggers may become where every species lies between two values (step_bounds.py).
     """
@@ -478,7 +478,7 @@ def simulate_hybrid(
         status[i] = simulate_row(
             static, hazards, slopes, derivatives, factorise, solve, observe, event_times, conditions, effects, reach, structure,
             t_save, initial[source[i]], relative, absolute, threshold, tolerance, max_step, max_steps, max_events,
-            depends_on_time, until, pause, work, laws, stream, out[i], fired[i], statistics[i],
+            depends_on_time, pause_at, pause, work, laws, stream, out[i], fired[i], statistics[i],
         )  # fmt: skip
         if pauses:
             keep(carried[i], pause, structure, work, laws)
