@@ -86,6 +86,7 @@ from sim.kernels.samplers import exponential
 from sim.kernels.status import EVENT_BUDGET, MAX_STEPS, NEGATIVE_PROPENSITY, NON_FINITE, OK, STEP_TOO_SMALL
 from sim.kernels.step_bounds import (
     COUPLED,
+    as_foreseen,
     bend,
     bounded_step,
     chance_triggers,
@@ -319,13 +320,16 @@ def simulate_row(
         if negative_propensity(structure, work, min(h, target - t), relative, absolute):
             return NEGATIVE_PROPENSITY
         linearise(t, structure, derivatives, work)
+        unwatched = False
         if stochastic:
             wanted = min(h, target - t, max_step)
             bound, course = bounded_step(
                 t, wanted, x, structure, slopes, factorise, solve, absolute, tolerance, work, laws
             )
             if triggers:
-                bound = watchful_step(t, bound, x, tolerance, structure, conditions, reach, work, laws)
+                bound, unwatched = watchful_step(
+                    t, bound, x, tolerance, structure, conditions, reach, work, laws
+                )
         else:
             bound, course = max_step, 0.0
         outcome, used, error, rejected = solve_step(
@@ -337,6 +341,10 @@ def simulate_row(
         steps += rejected
         if outcome != OK:
             return outcome
+        if unwatched and not as_foreseen(used, x, structure, laws):
+            statistics[1] += 1
+            h = 0.5 * used
+            continue
         whole = used == target - t
         statistics[0] += 1
         theta = min(1.0, entry(structure, threshold, work, laws))

@@ -53,14 +53,14 @@ ALONE = 0.1
 
 
 @jit
-def write_inflow(x, structure, laws):
+def write_inflow(x, rates, structure, laws):
     """Write the newcomers per time of each discrete population into laws.inflow."""
     reaction = structure.reaction
     for s in range(structure.n_species):
         laws.inflow[s] = 0.0
     for row in (ARRIVING, CONVERTING):
         for r in listed(row, laws):
-            rate = laws.start[reaction[r, HAZARD]] * x[reaction[r, FACTOR]]
+            rate = rates[reaction[r, HAZARD]] * x[reaction[r, FACTOR]]
             if rate > 0.0:
                 for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
                     j = structure.change_species[k]
@@ -139,7 +139,7 @@ def bounded_step(t, h, x, structure, slopes, factorise, solve, absolute, toleran
     Return also by how much of themselves the continuous species feel chance in such a step.
     """
     n = structure.n_species
-    write_inflow(x, structure, laws)
+    write_inflow(x, laws.start, structure, laws)
     for s in range(n):
         if laws.discrete[s] == 1:
             both = laws.leaving[s, 0] * laws.birth[s, 0]
@@ -218,36 +218,68 @@ def flips(t, structure, conditions, work):
 
 
 @jit
-def out_of_reach(t, h, x, structure, reach, work, laws):
-    """Tell whether no trigger's condition can change in a step h, whatever chance makes of the discrete populations (laws.inflow is known).
+def most_newcomers(structure):
+    """Return the most cells that one event brings to any population, at least one."""
+    most = 1.0
+    for s in range(structure.n_species):
+        most = max(most, largest_arrival(s, structure))
+    return most
 
-    Each may die out, or grow to what it passes with a probability of some exp(-40): a line has a geometric law. Births may double within
-    the step and the continuous species go twice as far as their slopes say, either way. What the conditions may be in this box is interval
-    arithmetic, so none between the extremes is passed over.
+
+@jit
+def fastest_growth(place, most, structure, laws):
+    """Return the greatest rate at which cells multiply at one of the nodes: by births, and by moves that make several of one."""
+    fastest = 0.0
+    for s in range(structure.n_species):
+        if laws.discrete[s] == 1:
+            fastest = max(fastest, laws.birth[s, place] + most * laws.leaving[s, place])
+    return fastest
+
+
+@jit
+def total_inflow(x, rates, structure, laws):
+    """Return the newcomers per time of all discrete populations, and leave laws.inflow as it is."""
+    reaction, total = structure.reaction, 0.0
+    for row in (ARRIVING, CONVERTING):
+        for r in listed(row, laws):
+            rate = rates[reaction[r, HAZARD]] * x[reaction[r, FACTOR]]
+            if rate > 0.0:
+                for k in range(reaction[r, CHANGE_BEGIN], reaction[r, CHANGE_END]):
+                    if structure.change_amount[k] > 0.0:
+                        total += structure.change_amount[k] * rate
+    return total
+
+
+@jit
+def out_of_reach(t, h, x, structure, reach, work, laws):
+    """Tell whether no trigger's condition can change in a step h, whatever chance makes of the discrete populations.
+
+    Each may die out, or grow to what all of them together pass with a probability of some exp(-40): a line has a geometric law. Rates
+    may rise within the step as far as `as_foreseen` allows, which is asked once the step is solved, and the continuous species may go twice as
+    far as their slopes say, either way. What the conditions may be in this box is interval arithmetic, so none between the extremes is passed
+    over.
     """
-    n, fastest = structure.n_species, 0.0
+    n, most = structure.n_species, most_newcomers(structure)
+    growth = 1.0 + 2.0 * fastest_growth(0, most, structure, laws) * h
+    if not growth < UNBOUNDED:
+        return False
+    more = math.exp(growth)
+    lines = 40.0 * most + 2.0 * total_inflow(x, laws.start, structure, laws) * h * more
     for s in range(n):
         if laws.discrete[s] == 1:
-            fastest = max(fastest, laws.birth[s, 0])
-    if not 2.0 * fastest * h < UNBOUNDED:
-        return False
-    more = math.exp(2.0 * fastest * h)
+            lines += x[s]
+    greatest = math.floor(more * (lines + 10.0 * math.sqrt(lines) * most + 40.0 * most))
     box = laws.x_middle
     for s in range(n):
         box[s], box[n + 1 + s] = x[s], x[s]
-        if laws.discrete[s] == 0:
+        if laws.discrete[s] == 1:
+            box[s], box[n + 1 + s] = 0.0, greatest
+        else:
             away = 2.0 * abs(work.slope_here[s]) * h
             box[s] -= away
             box[n + 1 + s] += away
             if structure.is_count[s] == 1:
                 box[s] = max(box[s], 0.0)
-        elif structure.species[s, IN_TRIGGERS] == 1:
-            arriving = laws.inflow[s] * h * more
-            lines = x[s] + arriving + 10.0 * math.sqrt(arriving) + 40.0
-            if arriving > 0.0:
-                lines += 40.0 * largest_arrival(s, structure)
-            box[s] = 0.0
-            box[n + 1 + s] = math.floor(more * (lines + 10.0 * math.sqrt(lines) + 40.0))
     box[2 * n + 2] = t + h
     reach(t, box, work.p, work.a, work.condition)
     for k in range(structure.event.shape[0]):
@@ -257,20 +289,35 @@ def out_of_reach(t, h, x, structure, reach, work, laws):
 
 
 @jit
+def as_foreseen(h, x, structure, laws):
+    """Tell whether rates rise in a step that has been solved no more than `out_of_reach` allows."""
+    most = most_newcomers(structure)
+    growth = 1.0 + 2.0 * fastest_growth(0, most, structure, laws) * h
+    if max(fastest_growth(1, most, structure, laws), fastest_growth(2, most, structure, laws)) * h > growth:
+        return False
+    allowed = 20.0 * most + 2.0 * total_inflow(x, laws.start, structure, laws) * h * math.exp(growth)
+    later = max(
+        total_inflow(laws.x_middle, laws.middle, structure, laws),
+        total_inflow(laws.x_end, laws.end, structure, laws),
+    )
+    return later * h <= allowed
+
+
+@jit
 def watchful_step(t, h, x, tolerance, structure, conditions, reach, work, laws):
     """Shorten h where chance could take a population across the threshold of a trigger and back unseen.
 
     Triggers are looked at after each step. So the step becomes so short where one event could change a condition that it hardly holds two
-    events, nor a newcomer and his end.
+    events, nor a newcomer and his end. Tell also whether it may be long because the thresholds are out of reach (`as_foreseen` is to be asked).
     """
     waits = False
     for s in range(structure.n_species):
         if structure.species[s, IN_TRIGGERS] == 1 and laws.discrete[s] == 1:
             waits = True
     if not waits:
-        return h
+        return h, False
     if out_of_reach(t, h, x, structure, reach, work, laws):
-        return h
+        return h, True
     expect_changes(x, structure, laws)
     for s in range(structure.n_species):
         if structure.species[s, IN_TRIGGERS] == 1 and laws.discrete[s] == 1:
@@ -300,9 +347,9 @@ def watchful_step(t, h, x, tolerance, structure, conditions, reach, work, laws):
                     up = not up
             flipped = flipped or flips(t, structure, conditions, work)
         if not (coarse and flipped):
-            return h
+            return h, False
         h *= 0.5
-    return h
+    return h, False
 
 
 @jit_merged

@@ -156,6 +156,30 @@ def test_a_band_that_cells_pass_through_is_met() -> None:
     assert abs(found - exact) < bound
 
 
+RISING: dict[str, tuple[dict[str, float], list[tuple[str, str]], str, list[float], Kernel | str]] = {
+    "births": ({"X": 100}, [("0 -> X", "30"), ("X -> 0", "0.3*X"), ("X -> 2 X", "(0.001 + 0.05*time)*X")], "X > 1500.5", [0, 200], Hybrid(max_step=0.05)),
+    "arrivals": ({"X": 0}, [("0 -> X", "0.01 + 20*time"), ("X -> 0", "0.3*X")], "X > 300.5", [0, 100], Hybrid(max_step=0.05)),
+    "moves that make two of one": ({"X": 5, "Y": 5}, [("X -> 2 Y", "X"), ("Y -> 2 X", "Y")], "X + Y > 4000.5", [0, 30], "ssa"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RISING)
+def test_a_threshold_is_met_where_rates_rise_within_a_long_step(name: str) -> None:
+    """500 rows: mean time of a limit far above the cells of the start, to 5 standard errors of both; beside short steps or the direct method."""
+    species, reactions, when, days, kernel = RISING[name]
+    net = Network("rising")
+    for one, number in species.items():
+        net.species(one, number)
+    for k, (change, rate) in enumerate(reactions):
+        net.reaction(f"r{k}", change, rate)
+    net.event("met", when=when, stop=True)
+    exact, found = (
+        simulate(net, days, chosen, n=500, seed=1).fired["met"] for chosen in (kernel, Hybrid(tolerance=0.2))
+    )
+    assert np.isfinite(found).all()
+    assert abs(found.mean() - exact.mean()) < 5 * np.hypot(found.std(), exact.std()) / np.sqrt(500)
+
+
 def test_newcomers_of_a_source_that_opens_within_a_step_are_not_lost() -> None:
     net = Network("late")
     net.species("X", 0)
