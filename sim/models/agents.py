@@ -23,7 +23,7 @@ from __future__ import annotations
 from sim.models.antigen import ANTIGENS, Arm, recognition
 from sim.models.blasts import define_death, define_exchange
 from sim.models.design import Design, ProductDesign, total
-from sim.network.agents import AgentModel, Species
+from sim.network.agent_model import AgentModel, Species
 from sim.network.network import Network
 
 __all__ = [

@@ -31,15 +31,15 @@ import numpy.typing as npt
 from sim.errors import InputError
 from sim.kernels import status as codes
 from sim.kernels.cache import load_generated
+from sim.network.agent_model import AgentModel
 from sim.network.arguments import read_number, read_times, read_whole
 from sim.network.codegen import compile_network
 from sim.network.expression import Expression, Number, Symbol, parse
-from sim.network.network import Network
 from sim.network.options import Hybrid, absolute_tolerances
 from sim.network.program import write_program
 from sim.network.streams import PURPOSES
 
-__all__ = ["AgentModel", "Agents", "Cells", "Species", "simulate_agents"]
+__all__ = ["Agents", "Cells", "simulate_agents"]
 
 Floats = npt.NDArray[np.float64]
 CHUNKS = 16
@@ -47,48 +47,6 @@ CHUNKS = 16
 THREADS_FROM = 50_000
 """Cells from which on chunks are dealt to threads; no byte depends on it."""
 STREAM_WORDS = 16
-
-
-@dataclass(frozen=True)
-class Species:
-    """How the surroundings see the cells of one site: species of their number and of the share that events spare."""
-
-    cells: str
-    spared: str
-
-
-@dataclass(frozen=True)
-class AgentModel:
-    """Cells in their surroundings.
-
-    Attributes
-    ----------
-    surroundings : Network
-        With the species of `sites` as concentrations and a parameter for each name of `told`.
-    sites : tuple of Species
-        The first is the one between which and the others cells move.
-    signals : tuple of str
-        Species, parameters and definitions that the cells are told, in the order of sim/kernels/agents.py.
-    told : tuple of str
-        Parameters that the cells tell: for each site the means of lysis and of stimulation by each product, of the lesser stimulation of
-        each pair and of the hazard of being killed; then composition.
-    products : tuple of (active, load, sees_cd19, sees_cd22)
-        Names among the signals, and what the product sees.
-    pairs : tuple of (int, int)
-        Products that compete for the same stimulation.
-    lysis, stimulation : tuple of str
-        Text of recognition by each product, of ``d19``, ``d22`` and signals.
-    """
-
-    surroundings: Network
-    sites: tuple[Species, ...]
-    signals: tuple[str, ...]
-    told: tuple[str, ...]
-    products: tuple[tuple[str, str, bool, bool], ...]
-    pairs: tuple[tuple[int, int], ...]
-    lysis: tuple[str, ...]
-    stimulation: tuple[str, ...]
-    site_at: int
 
 
 @dataclass(frozen=True, kw_only=True)

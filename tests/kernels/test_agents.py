@@ -18,7 +18,8 @@ from sim.kernels._jit import DISABLED
 from sim.models.agents import agent_model, recognition_text
 from sim.models.design import Design, ProductDesign
 from sim.models.leukaemia import build
-from sim.network.agents import AgentModel, Agents, Cells, simulate_agents
+from sim.network.agent_model import AgentModel
+from sim.network.agents import Agents, Cells, simulate_agents
 from sim.network.expression import evaluate, parse
 
 FOUNDERS = 300 if DISABLED else 40_000
