@@ -86,17 +86,15 @@ from sim.kernels.samplers import exponential
 from sim.kernels.status import EVENT_BUDGET, MAX_STEPS, NEGATIVE_PROPENSITY, NON_FINITE, OK, STEP_TOO_SMALL
 from sim.kernels.step_bounds import (
     COUPLED,
-    as_foreseen,
     bend,
     bounded_step,
-    chance_triggers,
     entry,
     negative_discrete,
     overshoots,
-    watchful_step,
     within_error,
 )
 from sim.kernels.structure import BRANCHING, FACTOR, FUNCTION_TYPES, HAZARD, OBSERVE, ROLE, STRUCTURE_TYPE
+from sim.kernels.trigger_bounds import as_foreseen, chance_triggers, watchful_step
 
 PAUSED = -2
 """Not a status: the row has come to the time at which it was to pause."""
@@ -467,7 +465,7 @@ def simulate_hybrid(
 
     With a row of `carried` (sim/kernels/pausing.py, zero at first) and of `streams` for each, rows pause at the time `pause_at`, with the status
     `PAUSED`, and the next call goes on from there. Both are empty where nothing pauses.
-    ``reach`` says what the triggers may become where every species lies between two values (step_bounds.py).
+    ``reach`` says what the triggers may become where every species lies between two values (trigger_bounds.py).
     """
     work = allocate(structure)
     laws = allocate_laws(structure)

@@ -37,8 +37,8 @@ from typing import NamedTuple
 import numpy as np
 
 from sim.kernels._jit import jit, jit_allocating, jit_merged
-from sim.kernels.step_bounds import FINE, WIDE, flips
 from sim.kernels.structure import CHANGE_BEGIN, CHANGE_END, IN_TRIGGERS, FloatArray, IntegerArray
+from sim.kernels.trigger_bounds import FINE, WIDE, flips
 
 CRITICAL = 10.0
 """A reaction that can fire fewer times than this before a reactant is gone, or a rate is zero, is critical; likewise one that changes a
