@@ -298,6 +298,36 @@ def look_within(lanes, watch, conditions, structure, layout, work, held):
 
 
 @jit
+def save_species(lanes, saved_species, structure, layout, t_save, knots, out):
+    """Write what is to be saved before the end of the accepted steps, where outputs are species: a lane's saves one after the other.
+
+    The dense output of a lane is taken from its rows once for all of them, in the order of the outputs (`knots`).
+    """
+    rows, n = lanes.rows, structure.n_species
+    starts = (layout.x, layout.x_new, layout.dense, layout.dense + n)
+    for lane in range(lanes.row.shape[0]):
+        if not is_due(lane, lanes, t_save):
+            continue
+        for k in range(4):
+            for j in range(saved_species.shape[0]):
+                knots[k, j] = rows[starts[k] + saved_species[j], lane]
+        values = out[lanes.row[lane]]
+        while is_due(lane, lanes, t_save):
+            theta = (t_save[lanes.saved[lane]] - rows[TIME, lane]) / rows[STEP, lane]
+            between(theta, knots, saved_species.shape[0], values[lanes.saved[lane]])
+            lanes.saved[lane] += 1
+
+
+@jit
+def between(theta, knots, count, values):
+    """Write the dense output at a fraction of the step."""
+    for j in range(count):
+        values[j] = (1.0 - theta) * knots[0, j] + theta * (
+            knots[1, j] + (1.0 - theta) * (knots[2, j] + theta * knots[3, j])
+        )
+
+
+@jit
 def save_within(lanes, observe, structure, layout, t_save, out):
     """Write what is to be saved before the end of the accepted steps, a save of each lane at a time."""
     rows = lanes.rows
@@ -365,6 +395,7 @@ _SIGNATURE = types.void(
     types.float64[:, ::1],  # parameters, a row each
     types.float64[:, ::1],  # initial states
     types.int64[::1],  # row of the parameters and initial states
+    types.int64[::1],  # species that the outputs are
     types.float64,
     types.float64[::1],
     types.float64,
@@ -380,7 +411,7 @@ _SIGNATURE = types.void(
 @jit_as(_SIGNATURE, allocating=True)
 def simulate_ode(
     static, observe, event_times, conditions, effects, more, advance, slopes, observe_lanes, watch, move,
-    structure, layout, width, t_save, parameters, initial, source, relative, absolute, max_step, max_steps, max_events,
+    structure, layout, width, t_save, parameters, initial, source, saved_species, relative, absolute, max_step, max_steps, max_events,
     out, fired, statistics, status,
 ):  # fmt: skip
     """Integrate a chunk of rows.
@@ -396,6 +427,8 @@ def simulate_ode(
     parameters, initial : ndarray, shape (batch, n_parameters) and (batch, n_species)
     source : ndarray of int, shape (rows,)
         Which row of the batch each row takes.
+    saved_species : ndarray of int, shape (n_outputs,)
+        The species that an output is, -1 for one that is computed.
     relative, absolute : float, ndarray of shape (n_species,)
         Tolerance of the local error.
     max_step, max_steps, max_events : float, int, int
@@ -408,6 +441,10 @@ def simulate_ode(
     stream = np.zeros(STATE_WORDS, np.uint64)
     held = np.zeros(structure.n_species, np.int64)
     triggers = events.has_triggers(structure)
+    all_species = True
+    for j in range(saved_species.shape[0]):
+        all_species = all_species and saved_species[j] >= 0
+    knots = np.zeros((4, saved_species.shape[0]))
     following, running = 0, 0
     for lane in range(width):
         following = fill(
@@ -425,7 +462,10 @@ def simulate_ode(
             lanes.rows[MOVES, lane] = 1.0 if lanes.outcome[lane] == OK else 0.0
         if triggers:
             look_within(lanes, watch, conditions, structure, layout, work, held)
-        save_within(lanes, observe_lanes, structure, layout, t_save, out)
+        if all_species:
+            save_species(lanes, saved_species, structure, layout, t_save, knots, out)
+        else:
+            save_within(lanes, observe_lanes, structure, layout, t_save, out)
         go(lanes, move, watch, structure, layout, triggers)
         for lane in range(width):
             i, outcome = lanes.row[lane], lanes.outcome[lane]

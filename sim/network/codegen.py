@@ -44,6 +44,8 @@ class CompiledNetwork:
     species, parameters, outputs, events : tuple of str
     felt : ndarray of int, shape (n_species,)
         1 for species that a rate or the condition of a trigger depends on.
+    saved_species : ndarray of int, shape (n_outputs,)
+        The species that an output is, -1 for one that is computed.
     partials, terms : ndarray of int, shape (k, 2) and (m, 3)
         Derivatives of named sums and rates, as `sim.network.tables.slopes_of` gives them.
     initial, defaults : ndarray
@@ -61,6 +63,7 @@ class CompiledNetwork:
     events: tuple[str, ...]
     is_count: np.ndarray[Any, np.dtype[np.int64]]
     felt: np.ndarray[Any, np.dtype[np.int64]]
+    saved_species: np.ndarray[Any, np.dtype[np.int64]]
     partials: np.ndarray[Any, np.dtype[np.int64]]
     terms: np.ndarray[Any, np.dtype[np.int64]]
     initial: np.ndarray[Any, np.dtype[np.float64]]
@@ -160,6 +163,9 @@ def _compile(network: Network, outputs: Sequence[str]) -> CompiledNetwork:
         events=tuple(e.name for e in network.all_events),
         is_count=np.array([int(s.kind == "count") for s in network.all_species], dtype=np.int64),
         felt=np.array([int(s.name in felt) for s in network.all_species], dtype=np.int64),
+        saved_species=np.array(
+            [generator.places.species.get(name, -1) for name in generator.outputs], dtype=np.int64
+        ),
         partials=partials,
         terms=terms,
         initial=np.array([float(s.initial) for s in network.all_species], dtype=np.float64),

@@ -170,6 +170,9 @@ class _Rows(NamedTuple):
     def end_where_no_number(self, here: slice) -> None:
         """End rows at the first save of an output that is no finite number, as 1/X is where X is gone."""
         values, status = self.values[here], self.status[here]
+        with np.errstate(over="ignore", invalid="ignore"):
+            if np.isfinite(values.sum()):
+                return
         finite: npt.NDArray[np.bool_] = np.all(np.isfinite(values), axis=2)
         for i in np.flatnonzero((status == codes.OK) & ~np.all(finite, axis=1)):
             values[i, np.argmin(finite[i]) :] = np.nan
@@ -222,7 +225,7 @@ def _driver(kernel: Kernel, compiled: CompiledNetwork) -> tuple[Callable[..., No
     if isinstance(kernel, ODE):
         from sim.kernels.ode import simulate_ode
 
-        return simulate_ode, (float(kernel.rtol), absolute, *limits)
+        return simulate_ode, (compiled.saved_species, float(kernel.rtol), absolute, *limits)
     from sim.kernels.hybrid import simulate_hybrid
 
     chance = (float(kernel.threshold), float(kernel.tolerance))

@@ -226,6 +226,16 @@ def watched() -> Network:
     return net
 
 
+def foreseen() -> Network:
+    """Arrivals and births that rise within a step, below a limit that the cells of the start could not reach."""
+    net = network(
+        {"X": 0, "Y": 3}, ("0 -> X", "0.01 + 100*time"), ("X -> 0", "0.3*X"), ("Y -> 2 Y", "(0.001 + 0.05*time)*Y"), ("Y -> 0", "0.05*Y")
+    )  # fmt: skip
+    net.event("crowd", when="X > 1500.5", survive={"X": 0.1})
+    net.event("litter", when="Y > 5000.5", survive={"Y": 0.01})
+    return net
+
+
 CASES: dict[str, tuple[Callable[[], Network], Any]] = {
     "competition, ode": (competition, "ode"),
     "oscillating, ode": (oscillating, ODE(rtol=1e-8)),
@@ -247,6 +257,7 @@ CASES: dict[str, tuple[Callable[[], Network], Any]] = {
     "generations, hybrid": (generations, Hybrid(tolerance=0.5)),
     "awaited, hybrid": (awaited, Hybrid()),
     "groups, hybrid": (groups, Hybrid()),
+    "foreseen, hybrid": (foreseen, Hybrid(tolerance=0.5, threshold=1e5)),
     "groups, ssa": (groups, "ssa"),
     "still, tau_leap": (still, "tau_leap"),
     "groups, tau_leap": (groups, "tau_leap"),

@@ -277,12 +277,18 @@ def test_threads_and_levelling_change_no_byte() -> None:
         assert np.array_equal(one, two)
 
 
-def test_a_line_that_grows_from_one_chunk_is_dealt_to_all() -> None:
-    cells = founders(1, room=20_000)
-    rates = {**FAITHFUL, "net_growth_rate": 1.0, "blast_death_rate": 0.0, "leukaemia_cells_per_kg": 1e300}
-    run(model(), [0.0, 5.0 if DISABLED else 8.0], cells, rates, step=0.25, capacity=20_000)
-    assert cells.total > 50
+def test_a_population_in_one_chunk_is_dealt_to_all() -> None:
+    cells = founders(2000, room=20_000)
+    several = cells.gather()
+    cells.number[:] = 0
+    for to, found in zip((cells.values, cells.marks, cells.clone), several, strict=True):
+        to[0, ..., :2000] = found
+    cells.number[0] = 2000
+    rates = {**FAITHFUL, "net_growth_rate": 0.1, "blast_death_rate": 0.0, "leukaemia_cells_per_kg": 1e300}
+    run(model(), [0.0, 0.5], cells, rates, step=0.25, capacity=20_000)
+    assert cells.total >= 2000
     assert cells.number.max() <= 2.5 * cells.total / len(cells.number) + 130
+    assert set(cells.gather()[2]) == set(several[2])
 
 
 def test_more_cells_than_there_is_room_for_is_a_status() -> None:
