@@ -325,9 +325,7 @@ def simulate_row(
                 t, wanted, x, structure, slopes, factorise, solve, absolute, tolerance, work, laws
             )
             if triggers:
-                bound, unwatched = watchful_step(
-                    t, bound, x, tolerance, structure, conditions, reach, work, laws
-                )
+                bound, unwatched = watchful_step(t, bound, x, tolerance, structure, reach, work, laws)
         else:
             bound, course = max_step, 0.0
         outcome, used, error, rejected = solve_step(

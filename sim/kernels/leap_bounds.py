@@ -38,7 +38,7 @@ import numpy as np
 
 from sim.kernels._jit import jit, jit_allocating, jit_merged
 from sim.kernels.structure import CHANGE_BEGIN, CHANGE_END, IN_TRIGGERS, FloatArray, IntegerArray
-from sim.kernels.trigger_bounds import FINE, WIDE, flips
+from sim.kernels.trigger_bounds import FINE, WIDE, settled
 
 CRITICAL = 10.0
 """A reaction that can fire fewer times than this before a reactant is gone, or a rate is zero, is critical; likewise one that changes a
@@ -83,7 +83,8 @@ class Leap(NamedTuple):
     loss     losses per time of a species, and their variance            (2, n)
     ======== =========================================================== =========
 
-    ``direction`` (n,) is the change of the species that fades or grows fastest, as far as it is known.
+    ``direction`` (n,) is the change of the species that fades or grows fastest, as far as it is known; ``box`` (2 n + 3,) holds least and
+    largest values of the species, and a time, as `reach` takes them.
     """
 
     rate: FloatArray
@@ -105,6 +106,7 @@ class Leap(NamedTuple):
     pull: FloatArray
     loss: FloatArray
     direction: FloatArray
+    box: FloatArray
 
 
 @jit_allocating
@@ -132,6 +134,7 @@ def allocate_leap(structure, felt, partials, terms):
         np.zeros(quantities),
         np.zeros((2, n)),
         np.zeros(n),
+        np.ones(2 * n + 3),
     )
 
 
@@ -262,26 +265,19 @@ def longest_leap(x, epsilon, structure, leap):
 
 
 @jit_merged
-def watchful_leap(t, dt, x, structure, conditions, work, leap):
+def watchful_leap(t, dt, x, structure, reach, work, leap):
     """Shorten dt where the condition of a trigger could change within it, after `longest_leap` has found flow and spread."""
+    n, box = structure.n_species, leap.box
     for _ in range(60):
-        coarse, flipped = False, False
-        for pattern in range(4):  # all up, all down, and the two that alternate
-            up = pattern % 2 == 0
-            for s in range(structure.n_species):
-                work.probe[s] = x[s]
-                if structure.species[s, IN_TRIGGERS] == 0:
-                    continue
-                drift, spread = leap.flow[s] * dt, WIDE * leap.spread[s] * math.sqrt(dt)
+        coarse = False
+        box[2 * n + 2] = t + dt
+        for s in range(n):
+            drift, spread = leap.flow[s] * dt, WIDE * leap.spread[s] * math.sqrt(dt)
+            if structure.species[s, IN_TRIGGERS] == 1:
                 coarse = coarse or abs(drift) + spread >= max(1.0, FINE * x[s])
-                if up:
-                    work.probe[s] = np.floor(x[s] + max(drift, 0.0) + spread)
-                else:
-                    work.probe[s] = max(np.ceil(x[s] + min(drift, 0.0) - spread), 0.0)
-                if pattern >= 2:
-                    up = not up
-            flipped = flipped or flips(t, structure, conditions, work)
-        if not (coarse and flipped):
+            box[s] = max(np.ceil(x[s] + min(drift, 0.0) - spread), 0.0)
+            box[n + 1 + s] = np.floor(x[s] + max(drift, 0.0) + spread)
+        if not coarse or settled(t, box, reach, structure, work):
             return dt
         dt *= 0.5
     return dt

@@ -51,6 +51,7 @@ class Laws(NamedTuple):
     spans: IntegerArray
     flux: FloatArray
     trend: FloatArray
+    pace: FloatArray
 
 
 @jit_allocating
@@ -64,7 +65,7 @@ def allocate_laws(structure):
         np.zeros(hazards),
         np.zeros(hazards),
         np.zeros(hazards),
-        np.ones(2 * n + 3),  # it holds two states, and a time, for `out_of_reach`
+        np.ones(2 * n + 3),  # it holds two states, and a time, for trigger_bounds.py
         np.ones(n + 1),
         np.zeros((n, 3)),
         np.zeros((n, 3)),
@@ -75,6 +76,7 @@ def allocate_laws(structure):
         np.zeros((BATCHES + structure.change_species.shape[0], 6)),
         np.zeros(1),
         np.zeros((2, n + 2), np.int64),
+        np.zeros(n),
         np.zeros(n),
         np.zeros(n),
     )

@@ -71,6 +71,7 @@ from sim.kernels.structure import (
     CHANGE_BEGIN,
     CHANGE_END,
     FUNCTION_TYPES,
+    OBSERVE,
     STRUCTURE_TYPE,
 )
 
@@ -214,7 +215,7 @@ def fire_critical(x, structure, leap, stream):
 
 @jit
 def simulate_row(
-    static, hazards, derivatives, observe, event_times, conditions, effects, structure,
+    static, hazards, derivatives, observe, event_times, conditions, effects, reach, structure,
     t_save, x0, epsilon, max_steps, max_events, work, leap, stream, out, fired, statistics,
 ):  # fmt: skip
     """Simulate one row whose parameters stand in work.p; return its status."""
@@ -273,7 +274,7 @@ def simulate_row(
             if pace > 0.0:
                 dt = min(dt, min(RELAXATION * epsilon, RELAXATION_MOST) / pace)
             if triggers:
-                dt = watchful_leap(t, dt, x, structure, conditions, work, leap)
+                dt = watchful_leap(t, dt, x, structure, reach, work, leap)
             if not is_worthwhile(dt, total, leap):
                 left = BURST
         theta, passed = 2.0, 0.0
@@ -329,6 +330,7 @@ def simulate_row(
 
 _SIGNATURE = types.void(
     *FUNCTION_TYPES,
+    types.FunctionType(OBSERVE),
     STRUCTURE_TYPE,
     types.float64[::1],
     types.float64[:, ::1],
@@ -353,11 +355,11 @@ _SIGNATURE = types.void(
 
 @jit_as(_SIGNATURE, allocating=True)
 def simulate_leaps(
-    static, hazards, slopes, derivatives, factorise, solve, observe, event_times, conditions, effects, structure,
+    static, hazards, slopes, derivatives, factorise, solve, observe, event_times, conditions, effects, reach, structure,
     t_save, parameters, initial, source, felt, partials, terms, epsilon, max_steps, max_events, seed, patients,
     replicates, purpose, out, fired, statistics, status,
 ):  # fmt: skip
-    """Simulate a chunk of rows; arguments as `sim.kernels.ssa.simulate_events`, and ``felt``, ``partials``, ``terms`` as in `Leap`."""
+    """Simulate a chunk of rows; arguments as `sim.kernels.ssa.simulate_events`, ``reach`` as in `simulate_hybrid`, and ``felt``, ``partials``, ``terms`` as in `Leap`."""
     work = allocate(structure)
     leap = allocate_leap(structure, felt, partials, terms)
     stream = np.zeros(STATE_WORDS, np.uint64)
@@ -366,7 +368,7 @@ def simulate_leaps(
         for k in range(structure.n_parameters):
             work.p[k] = parameters[source[i], k]
         status[i] = simulate_row(
-            static, hazards, derivatives, observe, event_times, conditions, effects, structure,
+            static, hazards, derivatives, observe, event_times, conditions, effects, reach, structure,
             t_save, initial[source[i]], epsilon, max_steps, max_events, work, leap, stream, out[i], fired[i],
             statistics[i],
         )  # fmt: skip

@@ -242,7 +242,7 @@ def _runner(
         several = (*programs, compiled.structure, layout, WIDTH, times, batch.parameters, batch.initial)
         return lambda here, filled: drive(*several, batch.source[here], *options, *filled)
     functions = compiled.functions
-    if isinstance(kernel, Hybrid):
+    if isinstance(kernel, Hybrid | TauLeap):
         functions = (*functions, compiled.reach)
     if isinstance(kernel, SSA):
         functions = (*functions, *_own_events(compiled))
