@@ -83,6 +83,8 @@ def jit_as(
 ) -> Callable[[Function], Function]:
     """Compile now for one signature; `as_written`, with products and sums joined nowhere but where the function says so.
 
+    One that allocates is a driver: Python calls it, no compiled function does.
+
     A function that takes other compiled functions must state ``numba.types.FunctionType`` in its signature: passed plainly they
     would be part of its type, and each new network would compile the whole driver again.
     """
@@ -92,7 +94,7 @@ def jit_as(
             return function
         options = OPTIONS if allocating else AS_WRITTEN if as_written else LEAF
         dispatcher = numba.njit(**options)(function)
-        cache.attach(dispatcher, function)
+        cache.attach(dispatcher, function, driver=allocating)
         dispatcher.compile(signature)
         dispatcher.disable_compile()
         return dispatcher  # type: ignore[no-any-return]

@@ -194,6 +194,30 @@ class OwnImplementation(caching.CompileResultCacheImpl):
     _locator_classes = (OwnLocator,)
 
 
+class DriverImplementation(OwnImplementation):
+    """The same for a function that no compiled function calls: the bitcode from which it could be merged into one is left out.
+
+    Numba parses that bitcode whenever it loads the machine code; for a kernel it took as long as all the rest of loading it.
+    """
+
+    def reduce(self, data: Any) -> Any:
+        """Return what is kept of a compiled function."""
+        library, *rest = super().reduce(data)
+        name, kind, (machine_code, bitcode) = library
+        return ((name, kind, (machine_code, _names_alone(bitcode))), *rest)
+
+
+def _names_alone(bitcode: bytes) -> bytes:
+    """Return the bitcode of a module that defines the same names as nothing: numba asks which there are."""
+    module = llvm.parse_bitcode(bitcode)
+    functions = [
+        f'define void @"{f.name}"() {{ ret void }}' for f in module.functions if not f.is_declaration
+    ]
+    variables = [f'@"{g.name}" = global i8 0' for g in module.global_variables if not g.is_declaration]
+    stand_in: bytes = llvm.parse_assembly("\n".join(functions + variables)).as_bitcode()
+    return stand_in
+
+
 class SealedFile(caching.IndexDataCacheFile):
     """Index and data files that end with a checksum of what stands before it.
 
@@ -295,11 +319,17 @@ class SealedCache(caching.FunctionCache):
                 path.unlink()
 
 
+class DriverCache(SealedCache):
+    """The same for a function that no compiled function calls."""
+
+    _impl_class = DriverImplementation
+
+
 _attached: dict[str, set[str]] = {}
 """The functions of each file since it was last looked at."""
 
 
-def attach(dispatcher: Any, function: Callable[..., Any]) -> None:
+def attach(dispatcher: Any, function: Callable[..., Any], *, driver: bool = False) -> None:
     """Give a numba dispatcher the sealed cache in our folder; without a folder it compiles in memory.
 
     Parameters
@@ -308,6 +338,8 @@ def attach(dispatcher: Any, function: Callable[..., Any]) -> None:
         Made by ``numba.njit`` without ``cache=True``.
     function : callable
         The Python function that it compiles; its file must exist.
+    driver : bool
+        Whether no compiled function calls it.
     """
     path = folder()
     file = function.__code__.co_filename
@@ -322,7 +354,7 @@ def attach(dispatcher: Any, function: Callable[..., Any]) -> None:
             return
     known.add(function.__qualname__)
     try:
-        sealed = SealedCache(function)
+        sealed = (DriverCache if driver else SealedCache)(function)
     except (OSError, RuntimeError):
         return
     # NUMBA_CACHE_LOCATOR_CLASSES may have sent numba elsewhere.

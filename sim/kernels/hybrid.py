@@ -242,7 +242,7 @@ def simulate_row(
         need = exponential(stream)
         laws.clock[0] = exponential(stream)
         h, saved, steps, groups = 0.0, 0, 0, 0
-    restart = not resumed
+    restart = h == 0.0
     while True:
         outcome, number = events.settle(
             t, x, structure, conditions, effects, work, fired, True, stream, max_events - statistics[2]
