@@ -54,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         gc.set_threshold(100_000)
         atexit.register(gc.freeze)
         heed_interrupts()
+    # Nothing here is large linear algebra, whose threads would spin beside the kernels.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Otherwise every start searches all installed packages for pydantic's plugins; there are none to find.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     _ready_streams()
