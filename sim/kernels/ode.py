@@ -17,7 +17,7 @@ import numpy as np
 from numba import types
 
 from sim.kernels import events
-from sim.kernels._jit import jit, jit_as
+from sim.kernels._jit import jit, jit_as, jit_merged
 from sim.kernels.course import LOOKS, TINY, all_finite, any_nan, hold, is_reached, narrow
 from sim.kernels.lanes import (
     BELOW_ZERO,
@@ -297,7 +297,7 @@ def look_within(lanes, watch, conditions, structure, layout, work, held):
             rows[MOVES, lane] = 0.0
 
 
-@jit
+@jit_merged
 def save_species(lanes, saved_species, structure, layout, t_save, knots, out):
     """Write what is to be saved before the end of the accepted steps, where outputs are species: a lane's saves one after the other.
 
@@ -318,7 +318,7 @@ def save_species(lanes, saved_species, structure, layout, t_save, knots, out):
             lanes.saved[lane] += 1
 
 
-@jit
+@jit_merged
 def between(theta, knots, count, values):
     """Write the dense output at a fraction of the step."""
     for j in range(count):
