@@ -124,6 +124,7 @@ def simulate(
     run = _runner(chosen, compiled, times, batch, seed)
 
     def work(here: slice) -> int:
+        rows.values[here] = np.nan  # in the worker: first touching so much memory takes its time
         with np.errstate(all="ignore"):  # matters with the compiler off only
             run(here, rows.part(here))
         rows.end_where_no_number(here)
@@ -155,9 +156,9 @@ class _Rows(NamedTuple):
 
     @classmethod
     def of(cls, rows: int, times: int, compiled: CompiledNetwork) -> _Rows:
-        """Return empty rows: NaN is what no kernel has written."""
+        """Return rows of which the values are still to be set to NaN, which is what no kernel has written."""
         return cls(
-            values=np.full((rows, times, len(compiled.outputs)), np.nan),
+            values=np.empty((rows, times, len(compiled.outputs))),
             fired=np.full((rows, len(compiled.events)), np.nan),
             statistics=np.zeros((rows, len(STATISTICS)), dtype=np.int64),
             status=np.zeros(rows, dtype=np.int64),

@@ -175,6 +175,7 @@ def test_cd22_at_relapse_moves_with_threshold_and_persistence_on_a_fixed_ladder(
         assert cd22_at_relapse(cd22_alone(100, spread=0.0, **changes)).value == pytest.approx(1.0, abs=0.02)
 
 
+@pytest.mark.slow
 def test_cd22_at_relapse_hardly_changes_with_a_ladder_of_six() -> None:
     """100 patients each; remission shares are paired and differ by chance by less than 5 %, medians of CD22 have an SE of 0.01.
 
@@ -213,6 +214,7 @@ def test_cd19_negative_disease_is_killed_through_cd22() -> None:
     assert abs(responds(lacking["cd22"]).mean() - responds(having["cd22"]).mean()) < 0.1
 
 
+@pytest.mark.slow
 def test_cd19_negative_relapse_is_rescued_by_cd22_and_not_by_cd19() -> None:
     """160 patients, of whom 25 on average (SD 5) relapse without CD19, seen, and are infused again; the share has an SE of 8 %."""
     rescued = effects.rescue_at_relapse(160)
