@@ -82,7 +82,7 @@ bench-peers: $(STAMP)  ## compare the speed with other programs, in the same run
 	$(SAY) "Building the environments of peers that are missing"
 	@$(PY) -m benchmarks.peers.environments
 	$(SAY) "Measuring; results go to benchmarks/results and docs/performance.md"
-	@$(PY) -m benchmarks.compare --document docs/performance.md $(ARGS)
+	@$(PY) -m benchmarks.compare --document docs/performance.md --summary README.md $(ARGS)
 	$(SAY) "Measuring the floor of the machine"
 	@$(PY) -m benchmarks.floor
 

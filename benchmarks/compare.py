@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks import event_networks, twelve_states
-from benchmarks.compare_report import print_table, write_figure, write_markdown
+from benchmarks.compare_report import print_table, write_figure, write_markdown, write_summary
 from benchmarks.problems import mean_error, problem_of, trajectory_errors, worst_deviation
 from benchmarks.workers import PeerError, Timings, Worker, interleave
 
@@ -401,6 +401,7 @@ def main() -> None:
     parser.add_argument("--core", type=int, default=0, help="the one that all but lines of two cores run on")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of peers.json and peers.png")
     parser.add_argument("--document", type=Path, help="Markdown file whose table between markers is replaced")
+    parser.add_argument("--summary", type=Path, help="Markdown file whose short table is replaced likewise")
     given = parser.parse_args()
     report = Report(given.repeats, given.clock, given.core)
     measure(report, set(given.parts))
@@ -415,6 +416,8 @@ def main() -> None:
         print(f"error of the reference itself: {report.reference_error:.1e}")
     if given.document:
         write_markdown(content, given.document)
+    if given.summary:
+        write_summary(content, given.summary)
 
 
 if __name__ == "__main__":

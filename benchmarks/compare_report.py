@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from benchmarks.compare import Line
 
-__all__ = ["markdown_table", "print_table", "replace_between", "write_figure", "write_markdown"]
+__all__ = [
+    "markdown_table",
+    "print_table",
+    "replace_between",
+    "write_figure",
+    "write_markdown",
+    "write_summary",
+]
 
 BEGIN, END = "<!-- peers: begin -->", "<!-- peers: end -->"
 COLUMNS = ("work", "peer", "theirs/s", "ours/s", "ratio", "target", "their error", "our error", "note")
@@ -98,6 +105,31 @@ def write_markdown(content: Mapping[str, Any], document: Path) -> None:
         text += f"Error of the reference itself: {content['reference_error']:.0e}.\n"
     before = document.read_text() if document.exists() else "# Performance\n\n"
     document.write_text(replace_between(before, BEGIN, END, text))
+
+
+SUMMARY = ("<!-- peers in short: begin -->\n", "<!-- peers in short: end -->")
+
+
+def short_table(content: Mapping[str, Any]) -> str:
+    """Return a short table in Markdown: equations at the peer's own error, events by a network's own loop, leaps.
+
+    Parameters
+    ----------
+    content : mapping
+        What ``peers.json`` holds.
+    """
+    rows = [
+        f"| {line['work']} | {line['peer']} | {line['ratio']:.3g} |\n"
+        for line in content["lines"]
+        if line["ratio"] is not None
+        and ("at the peer" in line["work"] or "own loop" in line["work"] or line["work"].startswith("leap"))
+    ]
+    return "| work | beside | times as fast |\n|---|---|---|\n" + "".join(rows)
+
+
+def write_summary(content: Mapping[str, Any], document: Path) -> None:
+    """Put the short table between its markers in a document."""
+    document.write_text(replace_between(document.read_text(), *SUMMARY, short_table(content)))
 
 
 def write_figure(curves: Mapping[str, Sequence[tuple[float, float]]], file: Path) -> None:

@@ -185,8 +185,10 @@ def _tasks(total: int, kernel: Kernel, threads: int | None) -> list[slice]:
     if total == 0:
         return []
     if isinstance(kernel, ODE):
+        # As many tasks for each thread, so that none waits for another's last.
         share = -(-total // (threads or os.cpu_count() or 1))
-        begins = [*range(0, total, min(LANES_CHUNK, max(1, -(-share // WIDTH)) * WIDTH))]
+        rows = -(-share // -(-share // LANES_CHUNK))
+        begins = [*range(0, total, -(-rows // WIDTH) * WIDTH)]
     else:
         fine = max(0, total - LAST_ROWS) // CHUNK * CHUNK
         begins = [*range(0, fine, CHUNK), *range(fine, total, SMALL_CHUNK)]

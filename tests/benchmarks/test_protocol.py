@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import event_networks, twelve_states
 from benchmarks.compare import Line, Report, keep_others
-from benchmarks.compare_report import BEGIN, END, markdown_table, replace_between, write_markdown
+from benchmarks.compare_report import BEGIN, END, markdown_table, replace_between, short_table, write_markdown
 from benchmarks.floor import Operations, count_step, count_text
 from benchmarks.peers import cartsim_itself, environments
 from benchmarks.peers.protocol import Problem, antimony, sum_text, timed
@@ -148,6 +148,17 @@ def test_the_table_goes_between_its_markers_and_says_what_is_missed(tmp_path: Pa
     assert "old" not in text
     assert "3 missed" in text
     assert replace_between("", "<", ">", "x") == "<x>\n"
+
+
+def test_the_short_table_takes_what_is_measured_at_equal_error() -> None:
+    content = {
+        "lines": [
+            {"work": "ODE, rtol 1e-6", "peer": "one", "ratio": 2.0},
+            {"work": "ODE, at the peer's error", "peer": "one", "ratio": 3.0},
+            {"work": "ODE, at the peer's error", "peer": "two", "ratio": None},
+        ]
+    }
+    assert short_table(content).splitlines()[2:] == ["| ODE, at the peer's error | one | 3 |"]
 
 
 def test_a_run_of_some_parts_keeps_the_lines_of_the_others(tmp_path: Path) -> None:
