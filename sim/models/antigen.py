@@ -76,12 +76,15 @@ class Ladder:
         Level in stationary standard deviations from the centre.
     weights : tuple of float
         Stationary share of the cells on each level; they add up to 1.
+    boundaries : tuple of float
+        Between the bins of the levels, in the same unit.
     up, down : tuple of float
         Jump rates times the relaxation time: ``up[i]`` from level i to i + 1, ``down[i]`` from level i + 1 to i.
     """
 
     positions: tuple[float, ...]
     weights: tuple[float, ...]
+    boundaries: tuple[float, ...]
     up: tuple[float, ...]
     down: tuple[float, ...]
 
@@ -142,6 +145,7 @@ def ladder(levels: int, reach: float = LADDER_REACH) -> Ladder:
     return Ladder(
         positions=tuple(positions),
         weights=tuple(weights),
+        boundaries=tuple(boundaries),
         up=tuple(flow / weights[i] for i, flow in enumerate(flows)),
         down=tuple(flow / weights[i + 1] for i, flow in enumerate(flows)),
     )

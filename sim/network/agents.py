@@ -19,7 +19,7 @@ second order in h.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -28,25 +28,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sim.errors import InputError
 from sim.kernels import status as codes
 from sim.kernels.cache import load_generated
 from sim.network.agent_model import AgentModel
 from sim.network.arguments import read_number, read_times, read_whole
+from sim.network.cells import CHUNKS, Cells
 from sim.network.codegen import compile_network
 from sim.network.expression import Expression, Number, Symbol, parse
-from sim.network.options import Hybrid, absolute_tolerances
+from sim.network.options import Hybrid
+from sim.network.paused_row import PAUSED, STREAM_WORDS, PausedRow
 from sim.network.program import write_program
 from sim.network.streams import PURPOSES
 
-__all__ = ["Agents", "Cells", "simulate_agents"]
+__all__ = ["AgentRow", "Agents", "simulate_agents"]
 
 Floats = npt.NDArray[np.float64]
-CHUNKS = 16
-"""Chunks of a population. Fixed: each has streams of its own."""
 THREADS_FROM = 50_000
 """Cells from which on chunks are dealt to threads; no byte depends on it."""
-STREAM_WORDS = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,62 +73,6 @@ class Agents:
     def __post_init__(self) -> None:
         read_number(self.step, "Agents(step=)", "a finite number of days above 0", 0.0, 1e6, open_low=True)
         read_whole(self.capacity, "Agents(capacity=)", 1)
-
-
-class Cells:
-    """Cells by chunks, in the layout of sim/kernels/agents.py.
-
-    Parameters
-    ----------
-    room : int
-        Cells for which there is room in all.
-    """
-
-    def __init__(self, room: int) -> None:
-        from sim.kernels import agents as kernel
-
-        # A line that grows from one cell lies in one chunk until chunks are levelled; so each has room to spare.
-        each = 2 * -(-room // CHUNKS) + 256
-        self.values = np.zeros((CHUNKS, kernel.VALUES, each), np.float32)
-        self.marks = np.zeros((CHUNKS, kernel.MARKS, each), np.uint8)
-        self.clone = np.zeros((CHUNKS, each), np.int32)
-        self.number = np.zeros(CHUNKS, np.int64)
-
-    @property
-    def total(self) -> int:
-        """Number of cells."""
-        return int(self.number.sum())
-
-    def fill(self, values: npt.NDArray[Any], marks: npt.NDArray[Any], clone: npt.NDArray[Any]) -> None:
-        """Deal cells to the chunks.
-
-        Parameters
-        ----------
-        values : ndarray, shape (VALUES, n)
-        marks : ndarray, shape (MARKS, n)
-        clone : ndarray, shape (n,)
-        """
-        for c in range(CHUNKS):
-            part = slice(c, None, CHUNKS)
-            n = len(clone[part])
-            self.values[c, :, :n] = values[:, part]
-            self.marks[c, :, :n] = marks[:, part]
-            self.clone[c, :n] = clone[part]
-            self.number[c] = n
-
-    def gather(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
-        """Return the values, marks and clones of all cells."""
-        parts = [(c, int(n)) for c, n in enumerate(self.number)]
-        return (
-            np.concatenate([self.values[c, :, :n] for c, n in parts], axis=1),
-            np.concatenate([self.marks[c, :, :n] for c, n in parts], axis=1),
-            np.concatenate([self.clone[c, :n] for c, n in parts]),
-        )
-
-    def level(self) -> None:
-        """Deal the cells anew where one chunk has more than twice its share."""
-        if self.number.max() > 2 * (self.total // CHUNKS) + 64:
-            self.fill(*self.gather())
 
 
 def simulate_agents(
@@ -171,25 +113,51 @@ def simulate_agents(
         NaN after a failure.
     status : int
     """
-    return _Row(model, options or Agents(), read_times(t), tuple(outputs)).run(
-        cells, parameters, initial, (seed, patient, replicate), threads
-    )
+    key = (seed, patient, replicate)
+    row = AgentRow(model, options or Agents(), read_times(t), tuple(outputs), key, parameters, initial)
+    with ThreadPoolExecutor(threads) as pool:
+        outcome = row.live(cells, float(row.times[0]), pool)
+        if outcome == PAUSED:
+            outcome = row.surroundings.advance(math.inf)
+    return row.surroundings.out[:, : len(outputs)].copy(), outcome
 
 
-class _Row:
-    """One row: the surroundings' arrays, the cells' arrays, and the loop of the table above."""
+class AgentRow:
+    """One row of cells in their surroundings: the loop of the table above, which may begin and end at any time.
 
-    def __init__(self, model: AgentModel, options: Agents, times: Floats, outputs: tuple[str, ...]) -> None:
+    Parameters
+    ----------
+    model, options : AgentModel, Agents
+    times : ndarray
+    outputs : tuple of str
+        Come first among those of the surroundings.
+    key : tuple of int
+        Seed, patient, replicate.
+    parameters, initial : mapping of str to float
+    """
+
+    def __init__(
+        self,
+        model: AgentModel,
+        options: Agents,
+        times: Floats,
+        outputs: tuple[str, ...],
+        key: tuple[int, int, int],
+        parameters: Mapping[str, float],
+        initial: Mapping[str, float],
+    ) -> None:
         from sim.kernels import agents as kernel
+        from sim.kernels.random import seed_stream
 
-        self.model, self.options, self.times, self.outputs = model, options, times, outputs
+        self.model, self.options, self.times, self.kernel = model, options, times, kernel
         net = model.surroundings
         known = {p.name for p in net.all_parameters}
         computed = tuple(name for name in model.signals if name not in known)
-        self.compiled = compile_network(net, (*outputs, *computed))
-        places = {name: i for i, name in enumerate(self.compiled.parameters)}
-        self.told_at = np.array([places[name] for name in model.told], np.int64)
-        self.signal_from = [
+        compiled = compile_network(net, (*outputs, *computed))
+        self.surroundings = PausedRow(compiled, times, options.surroundings, parameters, initial, key)
+        places = {name: i for i, name in enumerate(compiled.parameters)}
+        self._told_at = np.array([places[name] for name in model.told], np.int64)
+        self._signal_from = [
             (False, len(outputs) + computed.index(name)) if name in computed else (True, places[name])
             for name in model.signals
         ]
@@ -198,150 +166,112 @@ class _Row:
         for active, load, cd19, cd22 in model.products:
             layout += [at[active], at[load], int(cd19), int(cd22)]
         layout += [number for pair in model.pairs for number in pair]
-        self.layout = np.array(layout, np.int64)
-        species = {name: i for i, name in enumerate(self.compiled.species)}
-        self.cells_at = [species[site.cells] for site in model.sites]
-        self.spared_at = [species[site.spared] for site in model.sites]
-        self.lysis, self.stimulation = _recognisers(model)
-        self.width = 2 + 2 * len(model.products) + len(model.pairs)
-        self.kernel = kernel
+        self._layout = np.array(layout, np.int64)
+        species = {name: i for i, name in enumerate(compiled.species)}
+        self._cells_at = [species[site.cells] for site in model.sites]
+        self._spared_at = [species[site.spared] for site in model.sites]
+        self._lysis, self._stimulation = _recognisers(model)
+        self._width = 2 + 2 * len(model.products) + len(model.pairs)
+        self._streams = np.zeros((CHUNKS, kernel.STREAMS, STREAM_WORDS), np.uint64)
+        seed: Any = np.uint64(key[0])
+        for c in range(CHUNKS):
+            for k in range(kernel.STREAMS):
+                purpose = PURPOSES["agents"] + c * kernel.STREAMS + k
+                seed_stream(self._streams[c, k], seed, key[1], key[2], purpose)
 
-    def run(
-        self, cells: Cells, parameters: Mapping[str, float], initial: Mapping[str, float], key: tuple[int, int, int],
-        threads: int,
-    ) -> tuple[Floats, int]:  # fmt: skip
-        """Simulate; see `simulate_agents`."""
-        state = _State(self, parameters, initial, key)
-        now, end, h = float(self.times[0]), float(self.times[-1]), self.options.step
-        n = 0
-        with ThreadPoolExecutor(threads) as pool:
-            if (outcome := self._tell(state, cells, now, pool)) != codes.OK:
-                return state.saved(self, outcome)
-            while True:
-                n += 1
-                later = min(float(self.times[0]) + n * h, end)
-                outcome = state.advance(self, 0.5 * (now + later))
-                if outcome != PAUSED:
-                    return state.saved(self, outcome)
-                signals = state.signals(self, 0.5 * (now + later))
-                outcome = state.advance(self, later)
-                if outcome != PAUSED:
-                    return state.saved(self, outcome)
-                spared = state.x[self.spared_at].copy()
-                outcome = self._live(state, cells, now, later - now, signals, spared, pool)
-                now = later
-                if outcome == codes.OK and cells.total > self.options.capacity:
-                    outcome = codes.CAPACITY
-                if outcome != codes.OK:
-                    return state.saved(self, outcome, now)
-                self._tell(state, cells, now, pool)
-                if now >= end:
-                    return state.saved(self, state.advance(self, math.inf))
+    def live(
+        self,
+        cells: Cells,
+        now: float,
+        pool: ThreadPoolExecutor,
+        ends: Callable[[int], bool] = lambda total: False,
+    ) -> int:
+        """Go on from `now` until the last save time, or until so many cells end it.
+
+        Parameters
+        ----------
+        cells : Cells
+        now : float
+        pool : ThreadPoolExecutor
+            Its threads change no number.
+        ends : callable(total) -> bool
+            Asked after each step.
+
+        Returns
+        -------
+        int
+            `PAUSED`, or the status with which the row has ended. `self.now` says when.
+        """
+        begin, end, h, n = now, float(self.times[-1]), self.options.step, 0
+        self.now = now
+        if (outcome := self._tell(cells, now, pool)) != codes.OK:
+            return self._failed(outcome, now)
+        while self.now < end and not (n > 0 and ends(cells.total)):
+            n += 1
+            now, later = self.now, min(begin + n * h, end)
+            outcome = self.surroundings.advance(0.5 * (now + later))
+            if outcome != PAUSED:
+                return outcome
+            signals = self._signals(0.5 * (now + later))
+            outcome = self.surroundings.advance(later)
+            if outcome != PAUSED:
+                return outcome
+            spared = self.surroundings.x[self._spared_at].copy()
+            outcome = self._live(cells, now, later - now, signals, spared, pool)
+            self.now = later
+            if outcome == codes.OK and cells.total > self.options.capacity:
+                outcome = codes.CAPACITY
+            if outcome == codes.OK:
+                outcome = self._tell(cells, later, pool)
+            if outcome != codes.OK:
+                return self._failed(outcome, later)
+        return PAUSED
+
+    def _failed(self, outcome: int, now: float) -> int:
+        self.surroundings.out[self.times >= now] = np.nan
+        return outcome
 
     def _live(
-        self, state: _State, cells: Cells, now: float, h: float, y: Floats, spared: Floats, pool: ThreadPoolExecutor
-    ) -> int:  # fmt: skip
+        self, cells: Cells, now: float, h: float, y: Floats, spared: Floats, pool: ThreadPoolExecutor
+    ) -> int:
         cells.level()
-        several = (cells.values, cells.marks, cells.clone, cells.number, state.streams)
+        several = (cells.values, cells.marks, cells.clone, cells.number, self._streams)
         found = _deal(
             pool,
             cells.total,
             lambda begin, end: self.kernel.step_cells(
-                now, h, y, self.layout, self.lysis, spared, *several, begin, end
+                now, h, y, self._layout, self._lysis, spared, *several, begin, end
             ),
         )
         return int(max(found))
 
-    def _tell(self, state: _State, cells: Cells, now: float, pool: ThreadPoolExecutor) -> int:
+    def _tell(self, cells: Cells, now: float, pool: ThreadPoolExecutor) -> int:
         """Write into the surroundings what the cells look like and how many they are."""
-        sites, width = len(self.model.sites), self.width
+        sites, width, row = len(self.model.sites), self._width, self.surroundings
         sums = np.zeros((CHUNKS, sites * width + 6))
-        y = state.signals(self, now)
+        y = self._signals(now)
         _deal(
             pool,
             cells.total,
             lambda begin, end: self.kernel.sum_cells(
-                now, y, self.layout, self.lysis, self.stimulation, cells.values, cells.marks, cells.number,
-                state.streams, begin, end, sums,
+                now, y, self._layout, self._lysis, self._stimulation, cells.values, cells.marks, cells.number,
+                self._streams, begin, end, sums,
             ),
         )  # fmt: skip
         whole = sums.sum(axis=0)
         told: list[float] = []
         for site in range(sites):
             number = whole[site * width]
-            state.x[self.cells_at[site]], state.x[self.spared_at[site]] = number, 1.0
+            row.x[self._cells_at[site]], row.x[self._spared_at[site]] = number, 1.0
             told += list(whole[site * width + 1 : (site + 1) * width] / max(number, 1.0))
         told += list(whole[sites * width :] / max(whole[0 : sites * width : width].sum(), 1.0))
-        state.p[self.told_at] = told
+        row.p[self._told_at] = told
         return codes.OK if np.isfinite(whole).all() else codes.NON_FINITE
 
-
-PAUSED = -2
-
-
-class _State:
-    """What of the surroundings is carried from call to call."""
-
-    def __init__(
-        self, row: _Row, parameters: Mapping[str, float], initial: Mapping[str, float], key: tuple[int, int, int]
-    ) -> None:  # fmt: skip
-        from sim.kernels.pausing import STATE, length
-        from sim.kernels.random import seed_stream
-
-        compiled = row.compiled
-        n, events = len(compiled.species), len(compiled.events)
-        self.key = key
-        self.p = _filled(compiled.parameters, compiled.defaults, parameters, "parameters")
-        self.start = _filled(compiled.species, compiled.initial, initial, "initial")
-        self.carried = np.zeros((1, length(n, events)))
-        self.carried[0, STATE : STATE + n] = self.start
-        self.x = self.carried[0, STATE : STATE + n]
-        self.stream = np.zeros((1, STREAM_WORDS), np.uint64)
-        self.a = np.zeros(max(1, compiled.structure.n_static))
-        self.y = np.zeros(len(compiled.outputs))
-        self.out = np.full((1, len(row.times), len(compiled.outputs)), np.nan)
-        self.fired, self.statistics = np.full((1, events), np.nan), np.zeros((1, 4), np.int64)
-        self.status = np.zeros(1, np.int64)
-        self.streams = np.zeros((CHUNKS, row.kernel.STREAMS, STREAM_WORDS), np.uint64)
-        seed: Any = np.uint64(key[0])
-        for c in range(CHUNKS):
-            for k in range(row.kernel.STREAMS):
-                purpose = PURPOSES["agents"] + c * row.kernel.STREAMS + k
-                seed_stream(self.streams[c, k], seed, key[1], key[2], purpose)
-
-    def advance(self, row: _Row, until: float) -> int:
-        """Take the surroundings to a time; return PAUSED, or a status when the row ended before."""
-        from sim.kernels.hybrid import simulate_hybrid
-
-        drive: Any = simulate_hybrid
-        compiled, options = row.compiled, row.options.surroundings
-        absolute = absolute_tolerances(options, compiled.species, compiled.is_count)
-        drive(
-            *compiled.functions, compiled.reach, compiled.structure, row.times, self.p[None], self._beginning(), np.zeros(1, np.int64),
-            float(options.rtol), absolute, float(options.threshold), float(options.tolerance), float(options.max_step),
-            int(options.max_steps), int(options.max_events), compiled.depends_on_time, np.uint64(self.key[0]),
-            np.array([self.key[1]]), np.array([self.key[2]]), PURPOSES["dynamics"], until, self.carried, self.stream,
-            self.out, self.fired, self.statistics, self.status,
-        )  # fmt: skip
-        return int(self.status[0])
-
-    def _beginning(self) -> Floats:
-        return np.ascontiguousarray(self.x)[None] if self.carried[0, 0] == 0.0 else self.start[None]
-
-    def signals(self, row: _Row, now: float) -> Floats:
+    def _signals(self, now: float) -> Floats:
         """Return what the cells are told in the present state."""
-        compiled = row.compiled
-        static, observe = compiled.functions[0], compiled.functions[6]
-        static(self.p, self.a)
-        observe(now, np.append(self.x, 1.0), self.p, self.a, self.y)
-        return np.array([self.p[k] if fixed else self.y[k] for fixed, k in row.signal_from])
-
-    def saved(self, row: _Row, outcome: int, since: float | None = None) -> tuple[Floats, int]:
-        """Return the saves and the status."""
-        values = self.out[0, :, : len(row.outputs)].copy()
-        if since is not None:
-            values[row.times >= since] = np.nan
-        return values, outcome
+        values = self.surroundings.observe(now)
+        return np.array([self.surroundings.p[k] if fixed else values[k] for fixed, k in self._signal_from])
 
 
 def _deal(pool: ThreadPoolExecutor, total: int, work: Any) -> list[Any]:
@@ -349,16 +279,6 @@ def _deal(pool: ThreadPoolExecutor, total: int, work: Any) -> list[Any]:
     if total < THREADS_FROM:
         return [work(0, CHUNKS)]
     return list(pool.map(lambda c: work(c, c + 1), range(CHUNKS)))
-
-
-def _filled(names: tuple[str, ...], values: Floats, given: Mapping[str, float], place: str) -> Floats:
-    """Return values with those given in their places."""
-    out = np.array(values, dtype=np.float64)
-    for name, value in given.items():
-        if name not in names:
-            raise InputError(f"{place}: {name!r}; not of the surroundings; correct the name")
-        out[names.index(name)] = float(value)
-    return out
 
 
 @lru_cache(maxsize=16)

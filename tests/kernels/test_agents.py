@@ -19,7 +19,8 @@ from sim.models.agents import agent_model, recognition_text
 from sim.models.design import Design, ProductDesign
 from sim.models.leukaemia import build
 from sim.network.agent_model import AgentModel
-from sim.network.agents import Agents, Cells, simulate_agents
+from sim.network.agents import Agents, simulate_agents
+from sim.network.cells import Cells
 from sim.network.expression import evaluate, parse
 
 FOUNDERS = 300 if DISABLED else 40_000

@@ -86,7 +86,13 @@ def test_nobody_and_nothing_give_empty_arrays():
 
 def test_purposes_keep_their_numbers():
     # Append only: a purpose that changes its number changes every result.
-    assert dict(streams.PURPOSES) == {"dynamics": 0, "assay": 1, "enrolment": 2, "agents": 1_000_000}
+    assert dict(streams.PURPOSES) == {
+        "dynamics": 0,
+        "assay": 1,
+        "enrolment": 2,
+        "agents": 1_000_000,
+        "handing over": 2_000_000,
+    }
     with pytest.raises(TypeError):
         streams.PURPOSES["assay"] = 7  # type: ignore[index]
 

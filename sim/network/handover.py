@@ -1,0 +1,265 @@
+"""Bulk disease as counts, residual disease as single cells: a row that changes between a network of classes and agents.
+
+=====  ==============================================================================================================
+order  what happens
+=====  ==============================================================================================================
+1      the classes go on as a network, by kernel `hybrid`, from one look at their total to the next
+2      where they are few, each becomes a cell; all else, clocks and luck go on as they were
+3      the cells live in their surroundings (sim/network/agents.py) until they are many, or gone
+4      then they are counted by class, and the network goes on
+=====  ==============================================================================================================
+
+How many cells there are in each class is the same before and after either change, to the rounding of a fraction of a cell at random.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.kernels import status as codes
+from sim.network.agent_model import AgentModel
+from sim.network.agents import AgentRow, Agents
+from sim.network.arguments import read_number, read_times, read_whole
+from sim.network.batch import read_batch
+from sim.network.cells import Cells
+from sim.network.codegen import compile_network
+from sim.network.network import Network
+from sim.network.paused_row import PAUSED, PausedRow
+from sim.network.simulation import STATISTICS
+from sim.network.streams import PURPOSES, uniforms
+from sim.network.trajectories import Trajectories
+from sim.network.workers import Progress, over_threads
+
+__all__ = ["HandOver", "HandingOver", "simulate_handing_over"]
+
+Floats = npt.NDArray[np.float64]
+Values = Mapping[str, float]
+CellArrays = tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]
+LUCK = 2
+"""Uniform numbers that a cell is made of."""
+AGAIN = 2.0
+"""Cells become counts at so many times the number at which counts become cells, so that they do not at once turn back."""
+
+
+@dataclass(frozen=True)
+class HandOver:
+    """What becomes of classes that turn into cells, and of cells that turn into classes.
+
+    Attributes
+    ----------
+    counts : Network
+        With a species for each class.
+    cells : AgentModel
+        Its surroundings have the other species and the events of `counts`.
+    classes : tuple of str
+        Species of `counts`, each a class of cells at a site.
+    to_cells : callable(numbers, luck, parameters) -> (values, marks)
+        Makes cells of whole numbers of each class. ``luck`` are `LUCK` uniform numbers for each cell, shape (n, LUCK).
+    to_counts : callable(values, marks, parameters) -> ndarray, shape (n_classes,)
+        Counts cells by class.
+    """
+
+    counts: Network
+    cells: AgentModel
+    classes: tuple[str, ...]
+    to_cells: Callable[[npt.NDArray[np.int64], Floats, Values], CellArrays]
+    to_counts: Callable[[npt.NDArray[np.float32], npt.NDArray[np.uint8], Values], Floats]
+
+    def outputs(self) -> frozenset[str]:
+        """Return the species and definitions that both networks have: a row can save no others."""
+        return _names(self.counts) & _names(self.cells.surroundings)
+
+
+def _names(net: Network) -> frozenset[str]:
+    return frozenset([*(s.name for s in net.all_species), *(d.name for d in net.all_definitions)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandingOver:
+    """When counts become cells.
+
+    Parameters
+    ----------
+    below : int
+        Cells at or below which each is simulated by itself; at twice as many they are counts again.
+    look : float
+        Days between two looks at the counts, above 0.
+    agents : Agents
+        Options of the cells; their capacity bounds what may happen between two looks.
+
+    Raises
+    ------
+    InputError
+        When an option is out of its range.
+    """
+
+    below: int = 20_000
+    look: float = 1.0
+    agents: Agents = field(default_factory=lambda: Agents(capacity=200_000))
+    name: ClassVar[str] = "agents"
+
+    def __post_init__(self) -> None:
+        read_whole(self.below, "HandingOver(below=)", 1, self.agents.capacity // 2)
+        read_number(
+            self.look, "HandingOver(look=)", "a finite number of days above 0", 0.0, 1e6, open_low=True
+        )
+
+
+class _Row:
+    """One row in either form."""
+
+    def __init__(
+        self,
+        described: HandOver,
+        options: HandingOver,
+        times: Floats,
+        outputs: tuple[str, ...],
+        key: tuple[int, int, int],
+        parameters: Floats,
+        initial: Floats,
+    ) -> None:
+        self.described, self.options, self.key, self.times = described, options, key, times
+        compiled = compile_network(described.counts, outputs)
+        given = dict(zip(compiled.parameters, parameters, strict=True))
+        start = dict(zip(compiled.species, initial, strict=True))
+        self.counts = PausedRow(compiled, times, options.agents.surroundings, given, start, key)
+        known = {p.name for p in described.cells.surroundings.all_parameters}
+        shared = {name: value for name, value in given.items() if name in known}
+        self.single = AgentRow(described.cells, options.agents, times, outputs, key, shared, {})
+        self.cells = Cells(options.agents.capacity)
+        self.places = [compiled.species.index(name) for name in described.classes]
+        self.values = dict(
+            zip(self.single.surroundings.compiled.parameters, self.single.surroundings.p, strict=True)
+        )
+        self.changes = 0
+
+    def run(self, pool: ThreadPoolExecutor) -> int:
+        """Simulate; return the status."""
+        now, end = float(self.times[0]), float(self.times[-1])
+        while True:
+            outcome = self.counts.advance(now if now < end else math.inf)
+            if outcome != PAUSED:
+                return outcome
+            if 0.0 < self.total() <= self.options.below:
+                self._become_cells()
+                outcome = self.single.live(self.cells, now, pool, ends=self._ends)
+                now = self.single.now
+                if outcome == PAUSED and now >= end:
+                    outcome = self.single.surroundings.advance(math.inf)
+                self._become_counts()
+                if outcome != PAUSED:
+                    return outcome
+            else:
+                now = min(now + self.options.look, end)
+
+    def total(self) -> float:
+        """Return the number of cells while they are counts."""
+        return float(self.counts.x[self.places].sum())
+
+    def _ends(self, total: int) -> bool:
+        return total == 0 or total > AGAIN * self.options.below
+
+    def _become_cells(self) -> None:
+        numbers = self.counts.x[self.places]
+        purpose = PURPOSES["handing over"] + self.changes
+        luck = self._luck(purpose, len(numbers) + LUCK * int(numbers.sum() + len(numbers)))
+        whole = np.floor(numbers + luck[: len(numbers)]).astype(np.int64)
+        n = int(whole.sum())
+        own = luck[len(numbers) : len(numbers) + LUCK * n].reshape(n, LUCK)
+        values, marks = self.described.to_cells(whole, own, self.values)
+        self.cells.fill(values, marks, np.arange(n, dtype=np.int32))
+        self.single.surroundings.go_on_from(self.counts)
+        self.changes += 1
+
+    def _luck(self, purpose: int, count: int) -> Floats:
+        seed, patient, replicate = self.key
+        luck: Floats = uniforms(seed, [patient], purpose, replicate=replicate, count=count)[0]
+        return luck
+
+    def _become_counts(self) -> None:
+        values, marks, _ = self.cells.gather()
+        self.counts.go_on_from(self.single.surroundings)
+        self.counts.x[self.places] = self.described.to_counts(values, marks, self.values)
+
+
+def simulate_handing_over(
+    described: HandOver,
+    t: Sequence[float] | Floats,
+    options: HandingOver | None = None,
+    *,
+    n: int = 1,
+    seed: int = 0,
+    parameters: Mapping[str, object] | None = None,
+    initial: Mapping[str, object] | None = None,
+    outputs: Sequence[str],
+    threads: int | None = None,
+    progress: bool | Progress | None = None,
+    patients: npt.NDArray[np.int64] | None = None,
+    first_replicate: int = 0,
+) -> Trajectories:
+    """Simulate classes that become cells where they are few.
+
+    Parameters
+    ----------
+    described : HandOver
+    t : sequence of float
+        Save times, strictly increasing; the run starts at the first.
+    options : HandingOver
+    n, seed, parameters, initial, threads, progress, patients, first_replicate
+        As in `sim.simulate`; names are those of the network of classes.
+    outputs : sequence of str
+        Species and definitions that both networks have.
+
+    Returns
+    -------
+    Trajectories
+        Events are those of the network of classes; statistics of its steps alone.
+
+    Raises
+    ------
+    InputError
+        As `sim.simulate`.
+    """
+    chosen, times = options or HandingOver(), read_times(t)
+    count = read_whole(n, "n", 1)
+    whole = read_whole(seed, "seed", 0, 2**64 - 1)
+    names = tuple(outputs)
+    compiled = compile_network(described.counts, names)
+    batch = read_batch(compiled, parameters, initial, patients, count, first_replicate)
+    rows = len(batch.source)
+    values = np.full((rows, len(times), len(names)), np.nan)
+    fired = np.full((rows, len(compiled.events)), np.nan)
+    statistics, status = np.zeros((rows, len(STATISTICS)), np.int64), np.zeros(rows, np.int8)
+
+    def work(i: int) -> int:
+        member = batch.source[i]
+        key = (whole, int(batch.patients[i]), int(batch.replicates[i]))
+        row = _Row(described, chosen, times, names, key, batch.parameters[member], batch.initial[member])
+        with np.errstate(all="ignore"), ThreadPoolExecutor(1) as pool:
+            status[i] = row.run(pool)
+        values[i], fired[i], statistics[i] = row.counts.out, row.counts.fired, row.counts.statistics
+        bad = ~np.isfinite(values[i]).all(axis=1)
+        if status[i] == codes.OK and bad.any():
+            values[i, np.argmax(bad) :] = np.nan
+            status[i] = codes.NON_FINITE
+        return 1
+
+    over_threads(work, range(rows), rows, threads, progress)
+    return Trajectories(
+        t=times,
+        names=names,
+        values=values,
+        status=status,
+        fired={name: fired[:, k] for k, name in enumerate(compiled.events)},
+        statistics={name: statistics[:, k] for k, name in enumerate(STATISTICS)},
+        patients=batch.patients,
+        replicates=batch.replicates,
+        kernel=chosen.name,
+    )

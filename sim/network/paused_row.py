@@ -1,0 +1,133 @@
+"""PausedRow: one row of kernel `hybrid` that goes on from call to call, and whose state something else may change meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.errors import InputError
+from sim.kernels.pausing import PAUSE, STATE, length
+from sim.network.codegen import CompiledNetwork
+from sim.network.options import Hybrid, absolute_tolerances
+from sim.network.streams import PURPOSES
+
+__all__ = ["PAUSED", "PausedRow"]
+
+Floats = npt.NDArray[np.float64]
+PAUSED = -2
+"""No status: the row has come to the time to which it was to go (sim/kernels/hybrid.py)."""
+STREAM_WORDS = 16
+
+
+class PausedRow:
+    """One row.
+
+    Parameters
+    ----------
+    compiled : CompiledNetwork
+    times : ndarray
+        Save times; the row starts at the first.
+    options : Hybrid
+    parameters, initial : mapping of str to float
+        Where they differ from the network's own.
+    key : tuple of int
+        Seed, patient, replicate.
+
+    Attributes
+    ----------
+    p, x : ndarray
+        Parameters and state; either may be changed between calls.
+    out : ndarray, shape (n_times, n_outputs)
+    fired : ndarray, shape (n_events,)
+    statistics : ndarray of int, shape (4,)
+    """
+
+    def __init__(
+        self,
+        compiled: CompiledNetwork,
+        times: Floats,
+        options: Hybrid,
+        parameters: Mapping[str, float],
+        initial: Mapping[str, float],
+        key: tuple[int, int, int],
+    ) -> None:
+        n, events = len(compiled.species), len(compiled.events)
+        self.compiled, self.times, self.options, self.key = compiled, times, options, key
+        self.absolute = absolute_tolerances(options, compiled.species, compiled.is_count)
+        self.p = _filled(compiled.parameters, compiled.defaults, parameters, "parameters")
+        self._start = _filled(compiled.species, compiled.initial, initial, "initial")
+        self._carried = np.zeros((1, length(n, events)))
+        self.x = self._carried[0, STATE : STATE + n]
+        self.x[:] = self._start
+        self._stream = np.zeros((1, STREAM_WORDS), np.uint64)
+        self._a = np.zeros(max(1, compiled.structure.n_static))
+        self._y = np.zeros(len(compiled.outputs))
+        self._out = np.full((1, len(times), len(compiled.outputs)), np.nan)
+        self._fired, self._statistics = np.full((1, events), np.nan), np.zeros((1, 4), np.int64)
+        self._status = np.zeros(1, np.int64)
+        self.out, self.fired, self.statistics = self._out[0], self._fired[0], self._statistics[0]
+
+    def advance(self, until: float) -> int:
+        """Go on to a time; return `PAUSED`, or a status when the row has ended."""
+        from sim.kernels.hybrid import simulate_hybrid
+
+        drive: Any = simulate_hybrid
+        compiled, options = self.compiled, self.options
+        beginning = self._start if self._carried[0, 0] > 0.0 else np.ascontiguousarray(self.x)
+        drive(
+            *compiled.functions, compiled.reach, compiled.structure, self.times, self.p[None], beginning[None], np.zeros(1, np.int64),
+            float(options.rtol), self.absolute, float(options.threshold), float(options.tolerance), float(options.max_step),
+            int(options.max_steps), int(options.max_events), compiled.depends_on_time, np.uint64(self.key[0]),
+            np.array([self.key[1]]), np.array([self.key[2]]), PURPOSES["dynamics"], until, self._carried, self._stream,
+            self._out, self._fired, self._statistics, self._status,
+        )  # fmt: skip
+        return int(self._status[0])
+
+    def observe(self, now: float) -> Floats:
+        """Return the outputs in the present state."""
+        static, observe = self.compiled.functions[0], self.compiled.functions[6]
+        static(self.p, self._a)
+        observe(now, np.append(self.x, 1.0), self.p, self._a, self._y)
+        return self._y
+
+    def go_on_from(self, other: PausedRow) -> None:
+        """Take up what another row of the same times has left: its clocks, luck and saves, and the species and events that both have."""
+        mine, theirs = self.compiled, other.compiled
+        n, m, events, more = len(mine.species), len(theirs.species), len(mine.events), len(theirs.events)
+        to, of = self._carried[0], other._carried[0]
+        to[: PAUSE + 1] = of[: PAUSE + 1]
+        for _, i, j in _both(mine.species, theirs.species):
+            to[STATE + i], to[STATE + n + i] = of[STATE + j], of[STATE + m + j]
+        here, there = STATE + 2 * n, STATE + 2 * m
+        for _, i, j in _both(mine.events, theirs.events):
+            to[here + i] = of[there + j]
+            to[here + events + 2 * i : here + events + 2 * i + 2] = of[
+                there + more + 2 * j : there + more + 2 * j + 2
+            ]
+            to[here + 3 * events + 4 * i : here + 3 * events + 4 * i + 4] = of[
+                there + 3 * more + 4 * j : there + 3 * more + 4 * j + 4
+            ]
+            self.fired[i] = other.fired[j]
+        self._stream[:] = other._stream
+        self.statistics[:] = other.statistics
+        for _, i, j in _both(mine.outputs, theirs.outputs):
+            self.out[:, i] = other.out[:, j]
+
+
+def _both(mine: tuple[str, ...], theirs: tuple[str, ...]) -> list[tuple[str, int, int]]:
+    """Return the names that both have, with their places."""
+    places = {name: j for j, name in enumerate(theirs)}
+    return [(name, i, places[name]) for i, name in enumerate(mine) if name in places]
+
+
+def _filled(names: tuple[str, ...], values: Floats, given: Mapping[str, float], place: str) -> Floats:
+    """Return values with those given in their places."""
+    out = np.array(values, dtype=np.float64)
+    for name, value in given.items():
+        if name not in names:
+            raise InputError(f"{place}: {name!r}; not in the network; correct the name")
+        out[names.index(name)] = float(value)
+    return out

@@ -1,0 +1,135 @@
+"""Leukaemia cells from the classes of the grid and back, and rows that change between the two.
+
+Statistical tests: n in each; bounds of 5 standard errors, or p above 1e-6; seed 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from sim.errors import InputError
+from sim.kernels import agents as kernel
+from sim.models.antigen import AntigenGrid
+from sim.models.design import Design, ProductDesign
+from sim.models.handover import hand_over
+from sim.models.leukaemia import build
+from sim.network.agents import Agents
+from sim.network.handover import HandingOver, HandOver, simulate_handing_over
+from sim.network.simulation import Hybrid, simulate
+from sim.network.streams import uniforms
+
+DENSITIES = {"cd19_density": 11300.0, "cd19_spread": 0.2, "cd22_density": 3000.0, "cd22_spread": 0.34}
+
+
+def design(levels: int = 3) -> Design:
+    return Design(grid=AntigenGrid(levels), products=(ProductDesign("a", ("cd22",)),))
+
+
+def drawn(described: HandOver, numbers: np.ndarray, densities: Mapping[str, float] = DENSITIES) -> tuple:
+    luck = uniforms(1, [0], 77, count=2 * int(numbers.sum()))[0].reshape(-1, 2)
+    return described.to_cells(numbers, luck, densities)
+
+
+@pytest.mark.parametrize("levels", [1, 3, 6, 12])
+def test_cells_belong_to_the_class_that_they_come_from(levels: int) -> None:
+    described = hand_over(design(levels))
+    numbers = np.arange(len(described.classes)) * 37 % 1000
+    found = described.to_counts(*drawn(described, numbers), DENSITIES)
+    np.testing.assert_array_equal(found, numbers)
+
+
+def test_cells_of_all_levels_together_have_the_stationary_law() -> None:
+    """100,000 cells dealt to the levels by their weights: CD22 is log-normal, of mean and spread of the patient; CD19 likewise."""
+    described = hand_over(design(6))
+    numbers = np.zeros(len(described.classes), np.int64)
+    grid = AntigenGrid(6)
+    for name, weight in zip(grid.level_names, grid.ladder.weights, strict=True):
+        numbers[described.classes.index(f"marrow_two_{name}")] = round(1e5 * weight)
+    values, _ = drawn(described, numbers)
+    for row, antigen in ((kernel.LN22, "cd22"), (kernel.LN19, "cd19")):
+        scale = math.log(10) * DENSITIES[f"{antigen}_spread"]
+        standard = (values[row].astype(float) - math.log(DENSITIES[f"{antigen}_density"])) / scale
+        assert stats.kstest(standard, "norm").pvalue > 1e-6
+        assert stats.kstest(standard * 1.05, "norm").pvalue < 1e-6, "five percent more would be seen"
+
+
+def test_cells_of_a_level_lie_about_its_position() -> None:
+    """20,000 cells of each of three levels."""
+    described = hand_over(design(3))
+    for k, position in enumerate(AntigenGrid(3).ladder.positions):
+        numbers = np.zeros(len(described.classes), np.int64)
+        numbers[described.classes.index(f"marrow_two_level{k}")] = 20_000
+        values, _ = drawn(described, numbers)
+        scale = math.log(10) * DENSITIES["cd22_spread"]
+        standard = (values[kernel.LN22].astype(float) - math.log(DENSITIES["cd22_density"])) / scale
+        assert abs(standard.mean() - position) < 5 * standard.std() / math.sqrt(20_000)
+
+
+UNTREATED = Design()
+UNTREATED_NETWORK = build(UNTREATED)
+BURDEN = {
+    "marrow_two_level0": 1.0,
+    "marrow_two_level1": 36.4,
+    "marrow_two_level2": 2.0,
+    "marrow_none_lost": 0.6,
+}
+RATES = {"net_growth_rate": 0.05, "blast_death_rate": 0.2, "cd19_spread": 0.2}
+SURROUNDINGS = Hybrid(tolerance=0.2, threshold=300.0)
+
+
+def rows(n: int, below: int, threads: int = 1, days: tuple[float, ...] = (0.0, 20.0, 60.0)) -> np.ndarray:
+    options = HandingOver(below=below, agents=Agents(capacity=20_000, step=1.0, surroundings=SURROUNDINGS))
+    rates = {name: value for name, value in RATES.items() if name != "cd19_spread"}
+    out = simulate_handing_over(
+        hand_over(UNTREATED), days, options, n=n, seed=1, parameters=rates, initial=BURDEN, outputs=("leukaemia_cells",), threads=threads
+    )  # fmt: skip
+    assert out.ok.all()
+    return out["leukaemia_cells"]
+
+
+def test_lines_that_become_cells_and_counts_again_have_the_law_of_counts() -> None:
+    """Forty founders, 300 rows: share gone by day 60, and the mean; beside 4,000 rows of counts. Cells are counts again above 60."""
+    rates = {name: value for name, value in RATES.items() if name != "cd19_spread"}
+    exact = simulate(
+        UNTREATED_NETWORK,
+        [0.0, 20.0, 60.0],
+        SURROUNDINGS,
+        n=4_000,
+        seed=2,
+        parameters=rates,
+        initial=BURDEN,
+        outputs=["leukaemia_cells"],
+    )
+    counts, cells = exact["leukaemia_cells"], rows(300, below=30)
+    for k in (1, 2):
+        error = np.hypot(counts[:, k].std() / math.sqrt(4_000), cells[:, k].std() / math.sqrt(300))
+        assert abs(counts[:, k].mean() - cells[:, k].mean()) < 5 * error
+    assert stats.ks_2samp(counts[:, 2], cells[:, 2]).pvalue > 1e-6
+
+
+def test_threads_change_no_byte() -> None:
+    assert rows(6, below=200, threads=1).tobytes() == rows(6, below=200, threads=2).tobytes()
+
+
+def test_counts_before_the_first_look_are_those_of_the_hybrid_kernel() -> None:
+    """Above the limit nothing becomes a cell: to pause and go on changes steps, not the law, and nothing at the start."""
+    assert rows(2, below=1)[:, 0] == pytest.approx(40.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "place"),
+    [
+        ({"below": 0}, "HandingOver(below=)"),
+        ({"below": 150_000}, "HandingOver(below=)"),
+        ({"look": 0.0}, "HandingOver(look=)"),
+    ],
+)
+def test_options_out_of_range_are_one_line(options: dict[str, float], place: str) -> None:
+    with pytest.raises(InputError, match="^" + place.replace("(", r"\(").replace(")", r"\)")) as found:
+        HandingOver(**options)
+    assert "\n" not in str(found.value)
