@@ -12,31 +12,16 @@ import os
 import numpy as np
 import pytest
 
-from sim.bench.cases import chain
+from sim.bench.cases import chain, simulate_patients, trial_patients
 from sim.network.simulation import simulate
-from sim.trial.cohort import draw
-from sim.trial.observation import OUTPUTS
-from sim.trial.run import HYBRID, save_days
-from sim.trial.scenario_io import load
+from sim.trial.run import HYBRID
 
-SCENARIO = load("fry2018-cd22")
 THREADS = sorted({1, 2, os.cpu_count() or 1})
 
 
 def patients(size: int, threads: int) -> None:
-    cohort = draw(SCENARIO, "higher", 1, np.arange(size))
-    out = simulate(
-        cohort.network,
-        save_days(SCENARIO),
-        HYBRID,
-        seed=1,
-        parameters=cohort.parameters,
-        initial=cohort.initial,
-        outputs=OUTPUTS,
-        threads=threads,
-        patients=cohort.patients,
-    )
-    assert out.ok.all()
+    trial_patients.cache_clear()  # drawing them is part of it
+    simulate_patients(size, HYBRID, threads=threads)
 
 
 def timed(benchmark, rows: int, call, *arguments) -> None:

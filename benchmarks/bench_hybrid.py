@@ -16,32 +16,17 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
+from sim.bench.cases import simulate_patients
 from sim.network import simulation
-from sim.network.simulation import ODE, Kernel, simulate
-from sim.trial.cohort import draw
-from sim.trial.observation import OUTPUTS
-from sim.trial.run import HYBRID, save_days
-from sim.trial.scenario_io import load
+from sim.network.simulation import ODE, Kernel
+from sim.trial.run import HYBRID
 
 PATIENTS, ROUNDS = 256, 7
-SCENARIO = load("fry2018-cd22")
-COHORT = draw(SCENARIO, "higher", 1, np.arange(PATIENTS))
 
 
 def patients(kernel: Kernel, width: int) -> None:
     with patch.object(simulation, "WIDTH", width):
-        out = simulate(
-            COHORT.network,
-            save_days(SCENARIO),
-            kernel,
-            seed=1,
-            parameters=COHORT.parameters,
-            initial=COHORT.initial,
-            outputs=OUTPUTS,
-            threads=1,
-            patients=COHORT.patients,
-        )
-    assert out.ok.all()
+        simulate_patients(PATIENTS, kernel)
 
 
 CASES: dict[str, Callable[[], None]] = {

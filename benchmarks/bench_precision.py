@@ -15,33 +15,17 @@ import math
 import numpy as np
 import pytest
 
-from sim.bench.cases import small
+from sim.bench.cases import simulate_patients, small
 from sim.network.simulation import ODE, Hybrid, TauLeap, simulate
-from sim.trial.cohort import draw
-from sim.trial.run import save_days
-from sim.trial.scenario_io import load
 
 PATIENTS = 16
 ROWS = 10_000
 OUTPUTS = ("leukaemia_cells", "car_t_blood", "b_cell_fraction", "il6_index")
-SCENARIO = load("fry2018-cd22")
-COHORT = draw(SCENARIO, "higher", 1, np.arange(PATIENTS))
 _known: dict[str, np.ndarray] = {}
 
 
 def course(rtol: float) -> np.ndarray:
-    out = simulate(
-        COHORT.network,
-        save_days(SCENARIO),
-        ODE(rtol=rtol),
-        parameters=COHORT.parameters,
-        initial=COHORT.initial,
-        outputs=OUTPUTS,
-        threads=1,
-        patients=COHORT.patients,
-    )
-    assert out.ok.all()
-    return out.values
+    return simulate_patients(PATIENTS, ODE(rtol=rtol), OUTPUTS).values
 
 
 def report(benchmark, capsys, name: str, error: float, beside: str = "") -> None:

@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -25,9 +25,20 @@ from sim.errors import CartsimError
 if TYPE_CHECKING:
     from sim.network.network import Network
     from sim.network.simulation import Kernel
+    from sim.network.trajectories import Trajectories
     from sim.trial.cohort import Cohort
 
-__all__ = ["KERNELS", "SIZES", "Case", "all_cases", "chain", "kernel_cases", "small"]
+__all__ = [
+    "KERNELS",
+    "SIZES",
+    "Case",
+    "all_cases",
+    "chain",
+    "kernel_cases",
+    "simulate_patients",
+    "small",
+    "trial_patients",
+]
 
 KERNELS = ("ode", "hybrid", "ssa", "tau_leap")
 SIZES = ("small", "chain", "leukaemia")
@@ -154,22 +165,48 @@ def _linear(kernel: str, size: str, rows: int, days: float, output: str, mean: f
         raise CartsimError(f"{kernel}, {size}: mean {found:.4g}; must be {mean:.4g}; reinstall, or report it")
 
 
-@lru_cache(maxsize=1)
-def _cohort(rows: int) -> Cohort:
+@lru_cache(maxsize=4)
+def trial_patients(rows: int) -> Cohort:
+    """Return patients of a shipped scenario's arm, drawn once.
+
+    Parameters
+    ----------
+    rows : int
+    """
     from sim.trial.cohort import draw
     from sim.trial.scenario_io import load
 
     return draw(load(SCENARIO), "higher", 1, np.arange(rows))
 
 
-def _leukaemia(kernel: str, rows: int) -> None:
-    from sim.network.simulation import ODE, simulate
+def simulate_patients(
+    rows: int, method: Kernel, outputs: Sequence[str] | None = None, threads: int = 1
+) -> Trajectories:
+    """Simulate `trial_patients` as a trial does.
+
+    Parameters
+    ----------
+    rows : int
+    method : kernel options
+    outputs : sequence of str, optional
+        What a trial observes, by default.
+    threads : int
+
+    Returns
+    -------
+    Trajectories
+
+    Raises
+    ------
+    CartsimError
+        When a row fails.
+    """
+    from sim.network.simulation import simulate
     from sim.trial.observation import OUTPUTS
-    from sim.trial.run import HYBRID, save_days
+    from sim.trial.run import save_days
     from sim.trial.scenario_io import load
 
-    cohort = _cohort(rows)
-    method: Kernel = ODE() if kernel == "ode" else HYBRID
+    cohort = trial_patients(rows)
     out = simulate(
         cohort.network,
         save_days(load(SCENARIO)),
@@ -177,14 +214,22 @@ def _leukaemia(kernel: str, rows: int) -> None:
         seed=1,
         parameters=cohort.parameters,
         initial=cohort.initial,
-        outputs=OUTPUTS,
-        threads=1,
+        outputs=OUTPUTS if outputs is None else outputs,
+        threads=threads,
         patients=cohort.patients,
     )
     if not out.ok.all():
         raise CartsimError(
-            f"{kernel}, leukaemia: {np.count_nonzero(~out.ok)} rows failed; none may; report it"
+            f"{method.name}, leukaemia: {np.count_nonzero(~out.ok)} rows failed; none may; report it"
         )
+    return out
+
+
+def _leukaemia(kernel: str, rows: int) -> None:
+    from sim.network.simulation import ODE
+    from sim.trial.run import HYBRID
+
+    simulate_patients(rows, ODE() if kernel == "ode" else HYBRID)
 
 
 def _trial() -> None:
@@ -197,7 +242,8 @@ def _trial() -> None:
 
 _FRESH = (
     "import sim\n"
-    "out = sim.simulate(sim.load_model('leukaemia'), t=range(0, 731, 7), kernel='hybrid', n=100, seed=1)\n"
+    "leukaemia = {'marrow_two_level1': 1e9}\n"
+    "out = sim.simulate(sim.load_model('leukaemia'), t=range(0, 731, 7), kernel='hybrid', n=100, seed=1, initial=leukaemia)\n"
     "assert out.ok.all()"
 )
 """What a notebook would do first."""

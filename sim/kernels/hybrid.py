@@ -61,7 +61,7 @@ from sim.kernels.course import (
 )
 from sim.kernels.drawing import draw
 from sim.kernels.feedback import correct_course
-from sim.kernels.pausing import BEGUN, GROUPS, NEED, NOW, PAUSE, SAVED, STEP, STEPS, keep, take_up
+from sim.kernels.pausing import BEGUN, GROUPS, NEED, NOW, PAUSE, PAUSED, SAVED, STEP, STEPS, keep, take_up
 from sim.kernels.populations import (
     ARRIVING,
     allocate_laws,
@@ -96,8 +96,6 @@ from sim.kernels.step_bounds import (
 from sim.kernels.structure import BRANCHING, FACTOR, FUNCTION_TYPES, HAZARD, OBSERVE, ROLE, STRUCTURE_TYPE
 from sim.kernels.trigger_bounds import as_foreseen, chance_triggers, watchful_step
 
-PAUSED = -2
-"""Not a status: the row has come to the time at which it was to pause."""
 NOTICED = 0.02
 """Least change of a continuous species by chance, in units of the tolerance, that is given to it."""
 

@@ -17,7 +17,7 @@ import numpy as np
 from numba import types
 
 from sim.kernels import events
-from sim.kernels._jit import jit, jit_as, jit_merged
+from sim.kernels._jit import jit, jit_as
 from sim.kernels.course import LOOKS, TINY, all_finite, any_nan, hold, is_reached, narrow
 from sim.kernels.lanes import (
     BELOW_ZERO,
@@ -42,6 +42,7 @@ from sim.kernels.lanes import (
 )
 from sim.kernels.random import STATE_WORDS
 from sim.kernels.rosenbrock import allocate, first_step, growth, interpolate
+from sim.kernels.saves import save_species, save_within
 from sim.kernels.status import (
     MAX_STEPS,
     NEGATIVE_PROPENSITY,
@@ -295,70 +296,6 @@ def look_within(lanes, watch, conditions, structure, layout, work, held):
             for s in range(n):
                 lanes.arrived[lane, s] = work.probe[s] if abs(work.probe[s]) > TINY else 0.0
             rows[MOVES, lane] = 0.0
-
-
-@jit_merged
-def save_species(lanes, saved_species, structure, layout, t_save, knots, out):
-    """Write what is to be saved before the end of the accepted steps, where outputs are species: a lane's saves one after the other.
-
-    The dense output of a lane is taken from its rows once for all of them, in the order of the outputs (`knots`).
-    """
-    rows, n = lanes.rows, structure.n_species
-    starts = (layout.x, layout.x_new, layout.dense, layout.dense + n)
-    for lane in range(lanes.row.shape[0]):
-        if not is_due(lane, lanes, t_save):
-            continue
-        for k in range(4):
-            for j in range(saved_species.shape[0]):
-                knots[k, j] = rows[starts[k] + saved_species[j], lane]
-        values = out[lanes.row[lane]]
-        while is_due(lane, lanes, t_save):
-            theta = (t_save[lanes.saved[lane]] - rows[TIME, lane]) / rows[STEP, lane]
-            between(theta, knots, saved_species.shape[0], values[lanes.saved[lane]])
-            lanes.saved[lane] += 1
-
-
-@jit_merged
-def between(theta, knots, count, values):
-    """Write the dense output at a fraction of the step."""
-    for j in range(count):
-        values[j] = (1.0 - theta) * knots[0, j] + theta * (
-            knots[1, j] + (1.0 - theta) * (knots[2, j] + theta * knots[3, j])
-        )
-
-
-@jit
-def save_within(lanes, observe, structure, layout, t_save, out):
-    """Write what is to be saved before the end of the accepted steps, a save of each lane at a time."""
-    rows = lanes.rows
-    while True:
-        waiting = False
-        for lane in range(lanes.row.shape[0]):
-            due = is_due(lane, lanes, t_save)
-            if due:
-                moment = t_save[lanes.saved[lane]]
-                rows[THETA, lane] = (moment - rows[TIME, lane]) / rows[STEP, lane]
-                rows[STAGE_TIME, lane] = moment
-                waiting = True
-        if not waiting:
-            return
-        observe(rows, 0)
-        for lane in range(lanes.row.shape[0]):
-            if is_due(lane, lanes, t_save):
-                gather(
-                    rows, layout.outputs, structure.n_outputs, lane, out[lanes.row[lane], lanes.saved[lane]]
-                )
-                lanes.saved[lane] += 1
-
-
-@jit
-def is_due(lane, lanes, t_save):
-    """Tell whether a save lies within the accepted step of a lane."""
-    return (
-        lanes.outcome[lane] == OK
-        and lanes.saved[lane] < t_save.shape[0]
-        and t_save[lanes.saved[lane]] < lanes.reached[lane]
-    )
 
 
 @jit

@@ -13,17 +13,37 @@ then               4 x events                 history of triggers
 =================  =========================  ==================================================================
 """
 
+import numpy as np
+import numpy.typing as npt
+
 from sim.kernels._jit import jit
 from sim.kernels.populations import forget_modes
 
 BEGUN, NOW, NEED, STEP, SAVED, STEPS, GROUPS, PAUSE = range(8)
 """Places of what the loop keeps in its locals, and their number."""
 STATE = PAUSE + 1
+PAUSED = -2
+"""Not a status: the row has come to the time at which it was to pause."""
 
 
 def length(n_species: int, n_events: int) -> int:
     """Return how many numbers a row has."""
     return STATE + 2 * n_species + 7 * n_events
+
+
+def views(
+    carry: npt.NDArray[np.float64], n_species: int, n_events: int
+) -> tuple[dict[str, npt.NDArray[np.float64]], dict[str, npt.NDArray[np.float64]]]:
+    """Return views of a row's parts: of its species (state, discrete), and of its events (event_time, condition, history)."""
+    species, events = {"state": 1, "discrete": 1}, {"event_time": 1, "condition": 2, "history": 4}
+    at, parts = STATE, []
+    for widths, count in ((species, n_species), (events, n_events)):
+        mine = {}
+        for name, width in widths.items():
+            mine[name] = carry[at : at + width * count].reshape(count, width)
+            at += width * count
+        parts.append(mine)
+    return parts[0], parts[1]
 
 
 @jit

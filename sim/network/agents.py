@@ -30,13 +30,15 @@ import numpy.typing as npt
 
 from sim.kernels import status as codes
 from sim.kernels.cache import load_generated
+from sim.kernels.pausing import PAUSED
+from sim.kernels.random import STATE_WORDS, seed_stream
 from sim.network.agent_model import AgentModel
 from sim.network.arguments import read_number, read_times, read_whole
 from sim.network.cells import CHUNKS, Cells
 from sim.network.codegen import compile_network
 from sim.network.expression import Expression, Number, Symbol, parse
 from sim.network.options import Hybrid
-from sim.network.paused_row import PAUSED, STREAM_WORDS, PausedRow
+from sim.network.paused_row import PausedRow
 from sim.network.program import write_program
 from sim.network.streams import PURPOSES
 
@@ -147,7 +149,6 @@ class AgentRow:
         initial: Mapping[str, float],
     ) -> None:
         from sim.kernels import agents as kernel
-        from sim.kernels.random import seed_stream
 
         self.model, self.options, self.times, self.kernel = model, options, times, kernel
         net = model.surroundings
@@ -172,7 +173,7 @@ class AgentRow:
         self._spared_at = [species[site.spared] for site in model.sites]
         self._lysis, self._stimulation = _recognisers(model)
         self._width = 2 + 2 * len(model.products) + len(model.pairs)
-        self._streams = np.zeros((CHUNKS, kernel.STREAMS, STREAM_WORDS), np.uint64)
+        self._streams = np.zeros((CHUNKS, kernel.STREAMS, STATE_WORDS), np.uint64)
         seed: Any = np.uint64(key[0])
         for c in range(CHUNKS):
             for k in range(kernel.STREAMS):

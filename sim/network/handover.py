@@ -23,16 +23,17 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from sim.kernels import status as codes
+from sim.errors import InputError
+from sim.kernels.pausing import PAUSED
 from sim.network.agent_model import AgentModel
 from sim.network.agents import AgentRow, Agents
-from sim.network.arguments import read_number, read_times, read_whole
+from sim.network.arguments import read_flag, read_number, read_outputs, read_times, read_whole
 from sim.network.batch import read_batch
 from sim.network.cells import Cells
 from sim.network.codegen import compile_network
 from sim.network.network import Network
-from sim.network.paused_row import PAUSED, PausedRow
-from sim.network.simulation import STATISTICS
+from sim.network.paused_row import PausedRow
+from sim.network.rows import Rows, warn_of_failures
 from sim.network.streams import PURPOSES, uniforms
 from sim.network.trajectories import Trajectories
 from sim.network.workers import Progress, over_threads
@@ -230,36 +231,35 @@ def simulate_handing_over(
     chosen, times = options or HandingOver(), read_times(t)
     count = read_whole(n, "n", 1)
     whole = read_whole(seed, "seed", 0, 2**64 - 1)
-    names = tuple(outputs)
+    first = read_whole(first_replicate, "first_replicate", 0)
+    threads = None if threads is None else read_whole(threads, "threads", 1)
+    read_flag(progress, "progress")
+    names = read_outputs(outputs, described.counts)
+    for name in names:
+        if name not in described.outputs():
+            raise InputError(
+                f"outputs: {name!r}; not known while cells are simulated one by one; take one of {', '.join(sorted(described.outputs()))}"
+            )
     compiled = compile_network(described.counts, names)
-    batch = read_batch(compiled, parameters, initial, patients, count, first_replicate)
-    rows = len(batch.source)
-    values = np.full((rows, len(times), len(names)), np.nan)
-    fired = np.full((rows, len(compiled.events)), np.nan)
-    statistics, status = np.zeros((rows, len(STATISTICS)), np.int64), np.zeros(rows, np.int8)
+    batch = read_batch(compiled, parameters, initial, patients, count, first)
+    rows = Rows.of(len(batch.source), len(times), compiled)
+    rows.values[:] = np.nan
 
     def work(i: int) -> int:
         member = batch.source[i]
         key = (whole, int(batch.patients[i]), int(batch.replicates[i]))
         row = _Row(described, chosen, times, names, key, batch.parameters[member], batch.initial[member])
         with np.errstate(all="ignore"), ThreadPoolExecutor(1) as pool:
-            status[i] = row.run(pool)
-        values[i], fired[i], statistics[i] = row.counts.out, row.counts.fired, row.counts.statistics
-        bad = ~np.isfinite(values[i]).all(axis=1)
-        if status[i] == codes.OK and bad.any():
-            values[i, np.argmax(bad) :] = np.nan
-            status[i] = codes.NON_FINITE
+            rows.status[i] = row.run(pool)
+        rows.values[i], rows.fired[i], rows.statistics[i] = (
+            row.counts.out,
+            row.counts.fired,
+            row.counts.statistics,
+        )
+        rows.end_where_no_number(slice(i, i + 1))
         return 1
 
-    over_threads(work, range(rows), rows, threads, progress)
-    return Trajectories(
-        t=times,
-        names=names,
-        values=values,
-        status=status,
-        fired={name: fired[:, k] for k, name in enumerate(compiled.events)},
-        statistics={name: statistics[:, k] for k, name in enumerate(STATISTICS)},
-        patients=batch.patients,
-        replicates=batch.replicates,
-        kernel=chosen.name,
-    )
+    total = len(rows.status)
+    over_threads(work, range(total), total, threads, progress)
+    warn_of_failures(rows.status, batch, chosen.name)
+    return rows.as_trajectories(times, compiled, batch, chosen.name)

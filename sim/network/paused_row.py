@@ -9,17 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.errors import InputError
-from sim.kernels.pausing import PAUSE, STATE, length
+from sim.kernels.pausing import PAUSE, STATE, length, views
+from sim.kernels.random import STATE_WORDS
 from sim.network.codegen import CompiledNetwork
 from sim.network.options import Hybrid, absolute_tolerances
 from sim.network.streams import PURPOSES
 
-__all__ = ["PAUSED", "PausedRow"]
+__all__ = ["PausedRow"]
 
 Floats = npt.NDArray[np.float64]
-PAUSED = -2
-"""No status: the row has come to the time to which it was to go (sim/kernels/hybrid.py)."""
-STREAM_WORDS = 16
 
 
 class PausedRow:
@@ -62,7 +60,7 @@ class PausedRow:
         self._carried = np.zeros((1, length(n, events)))
         self.x = self._carried[0, STATE : STATE + n]
         self.x[:] = self._start
-        self._stream = np.zeros((1, STREAM_WORDS), np.uint64)
+        self._stream = np.zeros((1, STATE_WORDS), np.uint64)
         self._a = np.zeros(max(1, compiled.structure.n_static))
         self._y = np.zeros(len(compiled.outputs))
         self._out = np.full((1, len(times), len(compiled.outputs)), np.nan)
@@ -96,31 +94,26 @@ class PausedRow:
     def go_on_from(self, other: PausedRow) -> None:
         """Take up what another row of the same times has left: its clocks, luck and saves, and the species and events that both have."""
         mine, theirs = self.compiled, other.compiled
-        n, m, events, more = len(mine.species), len(theirs.species), len(mine.events), len(theirs.events)
         to, of = self._carried[0], other._carried[0]
         to[: PAUSE + 1] = of[: PAUSE + 1]
-        for _, i, j in _both(mine.species, theirs.species):
-            to[STATE + i], to[STATE + n + i] = of[STATE + j], of[STATE + m + j]
-        here, there = STATE + 2 * n, STATE + 2 * m
-        for _, i, j in _both(mine.events, theirs.events):
-            to[here + i] = of[there + j]
-            to[here + events + 2 * i : here + events + 2 * i + 2] = of[
-                there + more + 2 * j : there + more + 2 * j + 2
-            ]
-            to[here + 3 * events + 4 * i : here + 3 * events + 4 * i + 4] = of[
-                there + 3 * more + 4 * j : there + 3 * more + 4 * j + 4
-            ]
-            self.fired[i] = other.fired[j]
+        species, events = _both(mine.species, theirs.species), _both(mine.events, theirs.events)
+        here = views(to, len(mine.species), len(mine.events))
+        there = views(of, len(theirs.species), len(theirs.events))
+        for (i, j), own, given in zip((species, events), here, there, strict=True):
+            for name, part in own.items():
+                part[i] = given[name][j]
+        i, j = events
+        self.fired[i] = other.fired[j]
         self._stream[:] = other._stream
         self.statistics[:] = other.statistics
-        for _, i, j in _both(mine.outputs, theirs.outputs):
-            self.out[:, i] = other.out[:, j]
+        i, j = _both(mine.outputs, theirs.outputs)
+        self.out[:, i] = other.out[:, j]
 
 
-def _both(mine: tuple[str, ...], theirs: tuple[str, ...]) -> list[tuple[str, int, int]]:
-    """Return the names that both have, with their places."""
-    places = {name: j for j, name in enumerate(theirs)}
-    return [(name, i, places[name]) for i, name in enumerate(mine) if name in places]
+def _both(mine: tuple[str, ...], theirs: tuple[str, ...]) -> tuple[list[int], list[int]]:
+    """Return the places of the names that both have, among mine and among theirs."""
+    shared = [name for name in mine if name in theirs]
+    return [mine.index(name) for name in shared], [theirs.index(name) for name in shared]
 
 
 def _filled(names: tuple[str, ...], values: Floats, given: Mapping[str, float], place: str) -> Floats:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
-import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sim.errors import InputError, NumericalWarning
+from sim.errors import InputError
 from sim.kernels import cache
-from sim.kernels import status as codes
 from sim.kernels.lanes import WIDTH
 from sim.network.arguments import read_flag, read_outputs, read_times, read_whole, shown
 from sim.network.batch import Batch, read_batch
 from sim.network.codegen import CompiledNetwork, compile_jumps, compile_network
 from sim.network.options import KERNELS, ODE, SSA, Hybrid, Kernel, TauLeap, absolute_tolerances, choose
+from sim.network.rows import Rows, warn_of_failures
 from sim.network.streams import PURPOSES
 from sim.network.suitability import check_counts
 from sim.network.trajectories import Trajectories
@@ -37,10 +36,8 @@ LAST_ROWS, SMALL_CHUNK = 64, 8
 """The last rows come in smaller tasks, so that the threads end together; those of `ode` are alike, and take about as long."""
 LANES_CHUNK = 128
 """Rows of one task of `ode`, side by side, where lanes stand idle while the last of a task end; fewer where that leaves a thread without."""
-STATISTICS = ("steps", "rejections", "events", "evaluations")
 
 FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 
 def simulate(
@@ -120,7 +117,7 @@ def simulate(
     if isinstance(chosen, (SSA, TauLeap)):
         check_counts(network, compiled, chosen.name)
     batch = read_batch(compiled, parameters, initial, patients, n, first)
-    rows = _Rows.of(len(batch.source), len(times), compiled)
+    rows = Rows.of(len(batch.source), len(times), compiled)
     run = _runner(chosen, compiled, times, batch, seed)
 
     def work(here: slice) -> int:
@@ -132,52 +129,8 @@ def simulate(
 
     total = len(rows.status)
     over_threads(work, _tasks(total, chosen, threads), total, threads, progress)
-    _warn(rows.status, batch, chosen.name)
-    return Trajectories(
-        t=times,
-        names=compiled.outputs,
-        values=rows.values,
-        status=rows.status.astype(np.int8),
-        fired={name: rows.fired[:, k] for k, name in enumerate(compiled.events)},
-        statistics={name: rows.statistics[:, k] for k, name in enumerate(STATISTICS)},
-        patients=batch.patients,
-        replicates=batch.replicates,
-        kernel=chosen.name,
-    )
-
-
-class _Rows(NamedTuple):
-    """What the kernels fill, a row a run, in the order in which drivers take it."""
-
-    values: FloatArray
-    fired: FloatArray
-    statistics: IntArray
-    status: IntArray
-
-    @classmethod
-    def of(cls, rows: int, times: int, compiled: CompiledNetwork) -> _Rows:
-        """Return rows of which the values are still to be set to NaN, which is what no kernel has written."""
-        return cls(
-            values=np.empty((rows, times, len(compiled.outputs))),
-            fired=np.full((rows, len(compiled.events)), np.nan),
-            statistics=np.zeros((rows, len(STATISTICS)), dtype=np.int64),
-            status=np.zeros(rows, dtype=np.int64),
-        )
-
-    def part(self, here: slice) -> tuple[npt.NDArray[Any], ...]:
-        """Return views of some rows."""
-        return tuple(array[here] for array in self)
-
-    def end_where_no_number(self, here: slice) -> None:
-        """End rows at the first save of an output that is no finite number, as 1/X is where X is gone."""
-        values, status = self.values[here], self.status[here]
-        with np.errstate(over="ignore", invalid="ignore"):
-            if np.isfinite(values.sum()):
-                return
-        finite: npt.NDArray[np.bool_] = np.all(np.isfinite(values), axis=2)
-        for i in np.flatnonzero((status == codes.OK) & ~np.all(finite, axis=1)):
-            values[i, np.argmin(finite[i]) :] = np.nan
-            status[i] = codes.NON_FINITE
+    warn_of_failures(rows.status, batch, chosen.name)
+    return rows.as_trajectories(times, compiled, batch, chosen.name)
 
 
 def _tasks(total: int, kernel: Kernel, threads: int | None) -> list[slice]:
@@ -271,18 +224,3 @@ def _own_events(compiled: CompiledNetwork) -> tuple[Any, bool]:
 
     source = compiled.jumps_source
     return (no_jumps, False) if source is None else (compile_jumps(source), True)
-
-
-def _warn(status: IntArray, batch: Batch, kernel: str) -> None:
-    """Give one warning that counts the failed rows and names the first."""
-    failed = np.flatnonzero(status != codes.OK)
-    if len(failed) == 0:
-        return
-    first = failed[0]
-    code = int(status[first])
-    warnings.warn(
-        f"{len(failed)} of {len(status)} rows failed; the first: patient {batch.patients[first]}, replicate"
-        f" {batch.replicates[first]}, {kernel}: {codes.NAMES[code]} ({codes.SENTENCES[code]})",
-        NumericalWarning,
-        stacklevel=3,
-    )

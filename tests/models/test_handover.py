@@ -78,15 +78,14 @@ BURDEN = {
     "marrow_two_level2": 2.0,
     "marrow_none_lost": 0.6,
 }
-RATES = {"net_growth_rate": 0.05, "blast_death_rate": 0.2, "cd19_spread": 0.2}
+RATES = {"net_growth_rate": 0.05, "blast_death_rate": 0.2}
 SURROUNDINGS = Hybrid(tolerance=0.2, threshold=300.0)
 
 
 def rows(n: int, below: int, threads: int = 1, days: tuple[float, ...] = (0.0, 20.0, 60.0)) -> np.ndarray:
     options = HandingOver(below=below, agents=Agents(capacity=20_000, step=1.0, surroundings=SURROUNDINGS))
-    rates = {name: value for name, value in RATES.items() if name != "cd19_spread"}
     out = simulate_handing_over(
-        hand_over(UNTREATED), days, options, n=n, seed=1, parameters=rates, initial=BURDEN, outputs=("leukaemia_cells",), threads=threads
+        hand_over(UNTREATED), days, options, n=n, seed=1, parameters=RATES, initial=BURDEN, outputs=("leukaemia_cells",), threads=threads
     )  # fmt: skip
     assert out.ok.all()
     return out["leukaemia_cells"]
@@ -94,14 +93,13 @@ def rows(n: int, below: int, threads: int = 1, days: tuple[float, ...] = (0.0, 2
 
 def test_lines_that_become_cells_and_counts_again_have_the_law_of_counts() -> None:
     """Forty founders, 300 rows: share gone by day 60, and the mean; beside 4,000 rows of counts. Cells are counts again above 60."""
-    rates = {name: value for name, value in RATES.items() if name != "cd19_spread"}
     exact = simulate(
         UNTREATED_NETWORK,
         [0.0, 20.0, 60.0],
         SURROUNDINGS,
         n=4_000,
         seed=2,
-        parameters=rates,
+        parameters=RATES,
         initial=BURDEN,
         outputs=["leukaemia_cells"],
     )
@@ -114,11 +112,6 @@ def test_lines_that_become_cells_and_counts_again_have_the_law_of_counts() -> No
 
 def test_threads_change_no_byte() -> None:
     assert rows(6, below=200, threads=1).tobytes() == rows(6, below=200, threads=2).tobytes()
-
-
-def test_counts_before_the_first_look_are_those_of_the_hybrid_kernel() -> None:
-    """Above the limit nothing becomes a cell: to pause and go on changes steps, not the law, and nothing at the start."""
-    assert rows(2, below=1)[:, 0] == pytest.approx(40.0)
 
 
 @pytest.mark.parametrize(
