@@ -37,7 +37,9 @@ def command(
     seed: SeedOption = 0,
     kernel: Annotated[
         str | None,
-        typer.Option(metavar="K", help="hybrid or ode; the scenario's by default.", show_default=False),
+        typer.Option(
+            metavar="K", help="hybrid, ode or agents; the scenario's by default.", show_default=False
+        ),
     ] = None,
     threads: ThreadsOption = None,
     no_figures: Annotated[bool, typer.Option("--no-figures", help="Write no figures.")] = False,

@@ -132,6 +132,22 @@ def killing_of(phi, y, layout):
 
 
 @jit
+def killer_of(u, phi, y, layout):
+    """Return the product that has killed a cell, by u in [0, 1) and each product's share of the hazard."""
+    products, rivals, total = layout[PRODUCTS], 0.0, 0.0
+    for k in range(products):
+        rivals += phi[k] * y[layout[HEAD + 4 * k]]
+    for k in range(products):
+        total += phi[k] * y[layout[HEAD + 4 * k]] / (y[layout[HEAD + 4 * k + 1]] + rivals)
+    u *= total
+    for k in range(products - 1):
+        u -= phi[k] * y[layout[HEAD + 4 * k]] / (y[layout[HEAD + 4 * k + 1]] + rivals)
+        if u < 0.0:
+            return k
+    return products - 1
+
+
+@jit
 def greatest_rate(y, layout):
     """Return a rate that no cell's hazards together exceed."""
     sites, products, at = layout[SITES], layout[PRODUCTS], layout[SITE_AT]
@@ -184,7 +200,7 @@ def divide(i, n, y, law, values, marks, clone, streams):
 
 
 @jit
-def live(i, n, now, bound, y, law, layout, lysis, values, marks, clone, streams, phi):
+def live(i, n, now, bound, y, law, layout, lysis, values, marks, clone, streams, phi, kills):
     """Decide what happens to cell i at a candidate; return the number of cells, one more after a division."""
     walk(i, now, y, law, values, streams[DENSITIES])
     stream = streams[EVENTS]
@@ -224,6 +240,7 @@ def live(i, n, now, bound, y, law, layout, lysis, values, marks, clone, streams,
     killing = access_of(site, y, layout) * killing_of(phi, y, layout)
     if u < killing:
         marks[FLAGS, i] |= DEAD
+        kills[killer_of(u / killing, phi, y, layout)] += 1.0
         return n
     u -= killing
     if u < killing * y[CONTACTS]:
@@ -276,13 +293,14 @@ _chunk = (
     types.int32[:, ::1],
     types.int64[::1],
     types.uint64[:, :, ::1],
+    types.float64[:, ::1],
     types.int64,
     types.int64,
 )
 
 
 @jit_as(types.int64(*_chunk), allocating=True)
-def step_cells(now, dt, y, layout, lysis, spared, values, marks, clone, number, streams, begin, end):
+def step_cells(now, dt, y, layout, lysis, spared, values, marks, clone, number, streams, kills, begin, end):
     """Let the cells of some chunks live from the day `now` for `dt` days, then spare a share of them at each site.
 
     Parameters
@@ -299,6 +317,8 @@ def step_cells(now, dt, y, layout, lysis, spared, values, marks, clone, number, 
     values, marks, clone : (chunks, VALUES, capacity) float32, (chunks, MARKS, capacity) uint8, (chunks, capacity) int32
     number : int64 (chunks,)
     streams : uint64 (chunks, STREAMS, words)
+    kills : float64 (chunks, products)
+        Cells that each product has killed are added.
     begin, end : int
         First chunk, and one after the last.
 
@@ -344,6 +364,7 @@ def step_cells(now, dt, y, layout, lysis, spared, values, marks, clone, number, 
                         clone[c],
                         streams[c],
                         phi,
+                        kills[c],
                     ),
                 )
                 wait = 0
@@ -375,6 +396,7 @@ def step_cells(now, dt, y, layout, lysis, spared, values, marks, clone, number, 
                                 clone[c],
                                 streams[c],
                                 phi,
+                                kills[c],
                             ),
                         )
                         if n > before:

@@ -23,14 +23,16 @@ from __future__ import annotations
 from sim.models.antigen import ANTIGENS, Arm, recognition
 from sim.models.blasts import define_death, define_exchange
 from sim.models.design import Design, ProductDesign, total
-from sim.network.agent_model import AgentModel, Species
+from sim.network.agent_model import AgentModel, Killers, Species
 from sim.network.network import Network
 
 __all__ = [
     "SHARES",
+    "SINGLE_CELL_PARAMETERS",
     "add_agents",
     "agent_model",
     "declare_agents",
+    "declare_single_cells",
     "mean_recognition",
     "mean_shared",
     "pairs",
@@ -48,7 +50,7 @@ SHARES = {
 """Shares of the cells that the agents tell, in the kernel's order."""
 
 # Name, value, unit, source, description: what the classes of the grid have no word for.
-_DENSITIES = (
+_SINGLE_CELLS = (
     (
         "cd19_spread",
         0.2,
@@ -89,6 +91,9 @@ _DENSITIES = (
     ("awakening_rate", 0.05, "1/day", "", "quiescent cells that divide again"),
 )
 
+SINGLE_CELL_PARAMETERS = tuple(name for name, *_ in _SINGLE_CELLS)
+"""Names of parameters that cells simulated one by one have, and classes have not."""
+
 _COMMON = (
     "division_hazard", "death_hazard", "first_hit_rate", "second_hit_rate", "cd22_loss_rate", "lineage_switch_rate",
     "cd19_density", "cd22_density", "cd19_spread", "cd22_spread", "cd19_relaxation_time", "cd22_relaxation_time",
@@ -127,6 +132,12 @@ def told(design: Design) -> tuple[str, ...]:
     return (*names, *(f"share_{what}" for what in SHARES), *(f"mean_{antigen}" for antigen in ANTIGENS))
 
 
+def declare_single_cells(net: Network) -> None:
+    """Add the parameters for which the classes of the grid have no word."""
+    for name, value, unit, source, description in _SINGLE_CELLS:
+        net.parameter(name, value, unit, source, "assumed", description)
+
+
 def declare_agents(net: Network, design: Design) -> None:
     """Add the numbers of cells at the sites, what the agents tell, and what the classes have no word for."""
     for site in design.sites:
@@ -134,8 +145,7 @@ def declare_agents(net: Network, design: Design) -> None:
         net.species(f"{site}_cells", 0.0, kind="concentration", unit="cells", description=about)
         about = f"share of the cells in the {site} that events of this step have left"
         net.species(f"{site}_spared", 1.0, kind="concentration", unit="1", description=about)
-    for name, value, unit, source, description in _DENSITIES:
-        net.parameter(name, value, unit, source, "assumed", description)
+    declare_single_cells(net)
     for name in told(design):
         unit = "1/day" if name.endswith("_killing") else "molecules/cell" if name.startswith("mean_") else "1"
         net.parameter(name, 0.0, unit, description="told by the agents")
@@ -217,4 +227,25 @@ def agent_model(design: Design, surroundings: Network) -> AgentModel:
         lysis=tuple(recognition_text(p, "lysis") for p in listed),
         stimulation=tuple(recognition_text(p, "stimulation") for p in listed),
         site_at=len(_COMMON) + (len(_KILLING) if listed else 0),
+        killers=tuple(_killers(p) for p in listed) if design.car_t_agents else (),
+    )
+
+
+_TOLD_KILLERS = (
+    "division_drive", "memory_formation", "exhaustion", "effector_loss", "memory_division", "recruitment", "memory_loss",
+    "exhausted_loss",
+)  # fmt: skip
+"""Hazards of a CAR T cell, in the order of sim/kernels/t_cells.py."""
+
+
+def _killers(product: ProductDesign) -> Killers:
+    name = product.name
+    hazards = [f"{what}_{name}" for what in _TOLD_KILLERS]
+    others = ("programme_power", "exhaustion_rate", "exhaustion_order", "exhausted_activity")
+    return Killers(
+        memory=f"memory_{name}",
+        effectors=f"effectors_{name}",
+        exhausted=f"exhausted_{name}",
+        age=f"division_age_{name}",
+        told=(*hazards, f"signal_{name}", f"programme_{name}", *others),
     )

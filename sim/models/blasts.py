@@ -214,10 +214,7 @@ def add_killing(net: Network, design: Design) -> None:
     saturate, and products compete for the same target. It is the same in all sites up to the access of the site.
     """
     for c in design.grid.classes:
-        reach = [
-            design.cells(site, c) if site == "marrow" else f"{site}_access*{design.cells(site, c)}"
-            for site in design.sites
-        ]
+        reach = [f"{design.access(site)}{design.cells(site, c)}" for site in design.sites]
         if any(recognises(product, c) for product in design.products):
             net.define(f"reach_{c.name}", total(reach), "cells of the class, weighted by access")
     defined: set[str] = set()
@@ -232,8 +229,9 @@ def add_killing(net: Network, design: Design) -> None:
             net.define(f"killing_{c.name}", killing_text({p.name: lysis_name("lysis", p, c) for p in seeing}))
             for site in design.sites:
                 cell = design.cells(site, c)
-                access = "" if site == "marrow" else f"{site}_access*"
-                net.reaction(f"killing {cell}", f"{cell} -> 0", f"{access}killing_{c.name}*{cell}")
+                net.reaction(
+                    f"killing {cell}", f"{cell} -> 0", f"{design.access(site)}killing_{c.name}*{cell}"
+                )
 
 
 def _define_recognition(net: Network, product: ProductDesign, c: AntigenClass) -> None:

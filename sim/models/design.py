@@ -13,6 +13,8 @@ from sim.models.antigen import ANTIGENS, AntigenClass, AntigenGrid, RecognitionF
 
 __all__ = ["RULES", "Design", "ProductDesign", "total"]
 
+DISH = "dish"
+"""The one site without a host."""
 RULES = ("remission", "non_responder", "relapse")
 """What an infusion may wait for: marrow blasts below a limit on a day, at or above it on a day, or reaching it from a day on."""
 
@@ -99,6 +101,13 @@ class Design:
     agents : bool
         Whether the leukaemia cells are agents with densities of their own: the network is then what surrounds them (sim/models/agents.py), with
         their number at each site in place of the classes.
+    host : bool
+        Whether the cells are in a patient. Otherwise they are in a dish: one site, a medium that does not change, and nothing else
+        (sim/models/dish.py).
+    car_t_agents : bool
+        Whether the CAR T cells are agents too; in a dish, where they are few enough, and beside leukaemia cells that are.
+    single_cells : bool
+        Whether classes may become single cells and back (sim/models/handover.py): parameters that only those have are declared, and no more.
 
     Examples
     --------
@@ -116,6 +125,9 @@ class Design:
     transplant: bool = False
     supportive: bool = True
     agents: bool = False
+    single_cells: bool = False
+    host: bool = True
+    car_t_agents: bool = False
 
     def __post_init__(self) -> None:
         """Check that no name stands for two things.
@@ -123,8 +135,16 @@ class Design:
         Raises
         ------
         InputError
-            When two products or two sites share a name.
+            When two products or two sites share a name, or two choices exclude each other.
         """
+        if not self.host and (self.extramedullary or self.transplant):
+            raise InputError(
+                "host: False; a dish has no other sites and no transplant; take host=True, or leave them out"
+            )
+        if self.car_t_agents and (self.host or not self.agents):
+            raise InputError(
+                "car_t_agents: True; CAR T cells are agents in a dish beside leukaemia cells that are; take host=False, agents=True"
+            )
         for place, names in (("products", [p.name for p in self.products]), ("sites", list(self.sites))):
             doubled = sorted({name for name in names if names.count(name) > 1})
             if doubled:
@@ -132,7 +152,9 @@ class Design:
 
     @property
     def sites(self) -> tuple[str, ...]:
-        """Every instance of the leukaemia classes: marrow first, then the niche, then the extramedullary sites."""
+        """Every instance of the leukaemia classes: marrow first, then the niche, then the extramedullary sites; or the dish."""
+        if not self.host:
+            return (DISH,)
         return ("marrow", *(("niche",) if self.niche else ()), *self.extramedullary)
 
     @property
@@ -162,7 +184,7 @@ class Design:
 
     def access(self, site: str) -> str:
         """Front of a term that is weighted by how well CAR T cells reach a site."""
-        return "" if site == "marrow" else f"{site}_access*"
+        return "" if site == self.sites[0] else f"{site}_access*"
 
     def cut(self, share: str) -> tuple[dict[str, str], dict[str, str]]:
         """Survival, and values to set, of an event that spares a share of the leukaemia cells."""

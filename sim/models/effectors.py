@@ -13,9 +13,23 @@ from sim.models.blasts import lysis_name, recognises
 from sim.models.design import Design, ProductDesign, total
 from sim.network.network import Network
 
-__all__ = ["COMPARTMENTS", "add_effectors", "add_signals", "car_t_cells", "declare_effectors"]
+__all__ = [
+    "COMPARTMENTS",
+    "PROGRAMME_POWER",
+    "add_effectors",
+    "add_signals",
+    "car_t_cells",
+    "declare_effectors",
+    "hazards",
+]
 
-COMPARTMENTS = ("memory", "effectors", "exhausted", "blood_effectors")
+_KINDS = {
+    "memory": "memory CAR T cells",
+    "effectors": "effector CAR T cells in tissue",
+    "exhausted": "exhausted CAR T cells",
+    "blood_effectors": "effector CAR T cells in blood",
+}
+COMPARTMENTS = tuple(_KINDS)
 
 FIT = "rough fit to the reported outcomes"
 STEIN = "Stein 2019, 90 patients, tisagenlecleucel"
@@ -28,29 +42,31 @@ NAIVE_ANTI_CAR = 1e5
 """Lymphocytes against a construct in a naive host of 70 kg, cells; assumed."""
 
 
-def car_t_cells(product: ProductDesign) -> tuple[str, ...]:
+def car_t_cells(product: ProductDesign, design: Design) -> tuple[str, ...]:
     """Names of the species that are CAR T cells of a product."""
-    return tuple(f"{compartment}_{product.name}" for compartment in COMPARTMENTS)
+    return tuple(f"{compartment}_{product.name}" for compartment in COMPARTMENTS[: 4 if design.host else 3])
 
 
 def declare_effectors(net: Network, design: Design) -> None:
     """Add the CAR T species of every product and their parameters, those shared by all products first."""
     if not design.products:
         return
-    _declare_shared(net)
-    for construct in design.constructs:
+    if design.car_t_agents:
+        about = "order in which exhaustion follows cumulative stimulation: 1 at a constant hazard, above it after a while (k)"
+        net.parameter("exhaustion_order", 1.0, "1", "1 as in the network", "assumed", about)
+    for row in (*_SHARED, *(_IN_A_HOST if design.host else ())):
+        name, value, unit, source, description = row
+        net.parameter(name, value, unit, source, "assumed", description)
+    for construct in design.constructs if design.host else ():
         about = f"host lymphocytes against the construct {construct} (Z)"
         net.species(f"anti_car_{construct}", NAIVE_ANTI_CAR, unit="cells", description=about)
+    # Agents are counted; between two counts their numbers follow the mean.
+    kind = "concentration" if design.car_t_agents else "count"
     for product in design.products:
         name = product.name
-        net.species(f"memory_{name}", 0.0, unit="cells", description=f"memory CAR T cells, {name}")
-        net.species(
-            f"effectors_{name}", 0.0, unit="cells", description=f"effector CAR T cells in tissue, {name}"
-        )
-        net.species(f"exhausted_{name}", 0.0, unit="cells", description=f"exhausted CAR T cells, {name}")
-        net.species(
-            f"blood_effectors_{name}", 0.0, unit="cells", description=f"effector CAR T cells in blood, {name}"
-        )
+        for what, about in _KINDS.items():
+            if design.host or what != "blood_effectors":
+                net.species(f"{what}_{name}", 0.0, kind, unit="cells", description=f"{about}, {name}")
         net.species(
             f"division_age_{name}",
             0.0,
@@ -101,53 +117,54 @@ def declare_effectors(net: Network, design: Design) -> None:
         )
 
 
-def _declare_shared(net: Network) -> None:
-    for name, value, unit, source, description in (
-        ("recognition_steepness", 2.0, "1", "", "Hill coefficient of recognition (h)"),
-        (
-            "killing_rate",
-            16.0,
-            "1/day",
-            f"{FIT}; Weigelin 2021, Halle 2016: 1-20",
-            "targets killed by an effector at saturation (kappa)",
-        ),
-        (
-            "killing_saturation",
-            2.5e8,
-            "cells/70 kg",
-            FIT,
-            "targets and effectors at half-maximal killing (K_T)",
-        ),
-        ("exhausted_activity", 0.2, "1", "", "killing by an exhausted cell relative to an effector (x)"),
-        ("signal_saturation", 2.5e9, "cells/70 kg", FIT, "stimulating targets at half-maximal signal (K_S)"),
-        (
-            "signal_crowding",
-            0.22,
-            "1",
-            FIT,
-            "targets that an effector takes from the others' stimulation (c)",
-        ),
-        ("antigen_only_division", 0.29, "1", FIT, "share of division that needs no IL-7/15 (e0)"),
-        ("effector_death_rate", 0.20, "1/day", FIT, "death of effectors (d_E)"),
-        ("memory_formation_rate", 0.019, "1/day", FIT, "effectors to memory without signal (eta_M)"),
-        ("exhaustion_rate", 0.014, "1/day", FIT, "effectors to exhausted at full signal (xi)"),
-        ("exhausted_death_rate", 0.08, "1/day", "", "death of exhausted cells (d_X)"),
-        ("memory_division_rate", 0.037, "1/day", FIT, "homeostatic division of memory at full IL-7/15 (r_M)"),
-        ("memory_activation_rate", 0.056, "1/day", FIT, "memory to effectors at full signal (delta)"),
-        (
-            "blood_exit_rate",
-            0.6,
-            "1/day",
-            "lag of 3.3 d: Ogasawara 2021",
-            "effectors from blood to tissue",
-        ),
-        ("blood_share", 0.03, "1", "1-5 %", "share of the CAR T cells that is in blood at rest"),
-        ("anti_car_growth_rate", 0.6, "1/day", "", "growth of anti-CAR lymphocytes at full priming"),
-        ("anti_car_saturation", 2e9, "cells/70 kg", "", "effectors at half-maximal priming"),
-        ("anti_car_death_rate", 0.004, "1/day", "", "death of anti-CAR lymphocytes: they remember"),
-        ("rejection_rate", 2e-10, "70 kg/cell/day", "", "rejection by one anti-CAR lymphocyte (rho)"),
-    ):
-        net.parameter(name, value, unit, source, "assumed", description)
+# Name, value, unit, source, description.
+_SHARED = (
+    ("recognition_steepness", 2.0, "1", "", "Hill coefficient of recognition (h)"),
+    (
+        "killing_rate",
+        16.0,
+        "1/day",
+        f"{FIT}; Weigelin 2021, Halle 2016: 1-20",
+        "targets killed by an effector at saturation (kappa)",
+    ),
+    (
+        "killing_saturation",
+        2.5e8,
+        "cells/70 kg",
+        FIT,
+        "targets and effectors at half-maximal killing (K_T)",
+    ),
+    ("exhausted_activity", 0.2, "1", "", "killing by an exhausted cell relative to an effector (x)"),
+    ("signal_saturation", 2.5e9, "cells/70 kg", FIT, "stimulating targets at half-maximal signal (K_S)"),
+    (
+        "signal_crowding",
+        0.22,
+        "1",
+        FIT,
+        "targets that an effector takes from the others' stimulation (c)",
+    ),
+    ("antigen_only_division", 0.29, "1", FIT, "share of division that needs no IL-7/15 (e0)"),
+    ("effector_death_rate", 0.20, "1/day", FIT, "death of effectors (d_E)"),
+    ("memory_formation_rate", 0.019, "1/day", FIT, "effectors to memory without signal (eta_M)"),
+    ("exhaustion_rate", 0.014, "1/day", FIT, "effectors to exhausted at full signal (xi)"),
+    ("exhausted_death_rate", 0.08, "1/day", "", "death of exhausted cells (d_X)"),
+    ("memory_division_rate", 0.037, "1/day", FIT, "homeostatic division of memory at full IL-7/15 (r_M)"),
+    ("memory_activation_rate", 0.056, "1/day", FIT, "memory to effectors at full signal (delta)"),
+)
+_IN_A_HOST = (
+    (
+        "blood_exit_rate",
+        0.6,
+        "1/day",
+        "lag of 3.3 d: Ogasawara 2021",
+        "effectors from blood to tissue",
+    ),
+    ("blood_share", 0.03, "1", "1-5 %", "share of the CAR T cells that is in blood at rest"),
+    ("anti_car_growth_rate", 0.6, "1/day", "", "growth of anti-CAR lymphocytes at full priming"),
+    ("anti_car_saturation", 2e9, "cells/70 kg", "", "effectors at half-maximal priming"),
+    ("anti_car_death_rate", 0.004, "1/day", "", "death of anti-CAR lymphocytes: they remember"),
+    ("rejection_rate", 2e-10, "70 kg/cell/day", "", "rejection by one anti-CAR lymphocyte (rho)"),
+)
 
 
 def add_signals(net: Network, design: Design) -> None:
@@ -197,7 +214,9 @@ def _seen(design: Design, product: ProductDesign, kind: str, b_cell_weight: str)
             if recognises(product, c):
                 groups.setdefault(lysis_name(kind, product, c), []).append(f"reach_{c.name}")
         terms = [f"{phi}*({total(cells)})" for phi, cells in groups.items()]
-    return total([*terms, f"{b_cell_weight}*{kind}_{product.name}_b_cell*b_cells"])
+    if design.host:
+        terms.append(f"{b_cell_weight}*{kind}_{product.name}_b_cell*b_cells")
+    return total(terms)
 
 
 def _rivals(net: Network, design: Design, product: ProductDesign) -> str:
@@ -205,9 +224,10 @@ def _rivals(net: Network, design: Design, product: ProductDesign) -> str:
     for other in design.products:
         if other is product or not set(other.targets) & set(product.targets):
             continue
-        shared = [
-            f"b_cell_stimulation_weight*min(stimulation_{product.name}_b_cell, stimulation_{other.name}_b_cell)*b_cells"
-        ]
+        shared = []
+        if design.host:
+            both = f"min(stimulation_{product.name}_b_cell, stimulation_{other.name}_b_cell)"
+            shared.append(f"b_cell_stimulation_weight*{both}*b_cells")
         if design.agents:
             shared += [
                 f"{mean_shared(product, other, site)}*{design.access(site)}{site}_cells"
@@ -232,48 +252,78 @@ def add_effectors(net: Network, design: Design) -> None:
     """Add the reactions of every product's cells."""
     if not design.products:
         return
-    net.define("blood_entry_rate", "blood_exit_rate*blood_share/(1 - blood_share)")
+    if design.car_t_agents:
+        net.define("programme_power", f"{PROGRAMME_POWER}")
+    if design.host:
+        net.define("blood_entry_rate", "blood_exit_rate*blood_share/(1 - blood_share)")
     for product in design.products:
-        _define_rates(net, product)
-        _react(net, product.name)
-    for construct, products in design.constructs.items():
+        _define_rates(net, product, design)
+        _react(net, product, design)
+    for construct, products in design.constructs.items() if design.host else ():
         _prime(net, construct, [product.name for product in products])
 
 
-def _define_rates(net: Network, product: ProductDesign) -> None:
+def hazards(product: ProductDesign, design: Design) -> dict[str, str]:
+    """Texts of what may happen to one CAR T cell of a product, 1/day; division of effectors without the end of their programme."""
     name = product.name
+    quiet, rejection = f"(1 - signal_{name})", f" + rejection_{name}" if design.host else ""
     help_by_il7_15 = "antigen_only_division + 2*(1 - antigen_only_division)*il7_15_drive"
+    return {
+        "division_drive": f"effector_division_rate_{name}*signal_{name}*({help_by_il7_15})",
+        "memory_formation": f"memory_formation_rate*{quiet}",
+        "exhaustion": f"exhaustion_rate*signal_{name}",
+        "effector_loss": f"effector_death_rate{rejection}",
+        "memory_division": f"memory_division_rate*il7_15_drive*{quiet}",
+        "recruitment": f"memory_activation_rate*signal_{name}",
+        "memory_loss": f"memory_death_rate_{name}{rejection}",
+        "exhausted_loss": f"exhausted_death_rate{rejection}",
+    }
+
+
+def _define_rates(net: Network, product: ProductDesign, design: Design) -> None:
+    name, per_cell = product.name, hazards(product, design)
+    fade = f"(1 + (division_age_{name}/programme_{name})**{PROGRAMME_POWER})"
     net.define(
         f"effector_division_{name}",
-        f"effector_division_rate_{name}*signal_{name}*({help_by_il7_15})"
-        f"/(1 + (division_age_{name}/programme_{name})**{PROGRAMME_POWER})",
+        f"{per_cell['division_drive']}/{fade}",
         "per-capita division of effectors",
     )
-    rejection = f"rejection_rate/size*anti_car_{product.construct}"
-    net.define(f"rejection_{name}", rejection, "per-capita loss to anti-CAR lymphocytes")
-    recruitment = f"memory_activation_rate*signal_{name}"
-    net.define(f"recruitment_{name}", recruitment, "per-capita activation of memory")
-    net.define(f"car_t_cells_{name}", total(car_t_cells(product)), "CAR T cells of the product, whole body")
+    if design.car_t_agents:
+        for what, text in per_cell.items():
+            if what != "recruitment":
+                net.define(f"{what}_{name}", text)
+    if design.host:
+        rejection = f"rejection_rate/size*anti_car_{product.construct}"
+        net.define(f"rejection_{name}", rejection, "per-capita loss to anti-CAR lymphocytes")
+    net.define(f"recruitment_{name}", per_cell["recruitment"], "per-capita activation of memory")
+    net.define(f"car_t_cells_{name}", total(car_t_cells(product, design)), "CAR T cells of the product")
 
 
-def _react(net: Network, name: str) -> None:
-    e, m, x, b = (f"{what}_{name}" for what in ("effectors", "memory", "exhausted", "blood_effectors"))
-    age, quiet = f"division_age_{name}", f"(1 - signal_{name})"
+def _react(net: Network, product: ProductDesign, design: Design) -> None:
+    name, per_cell = product.name, hazards(product, design)
+    e, m, x = (f"{what}_{name}" for what in ("effectors", "memory", "exhausted"))
+    age = f"division_age_{name}"
     net.reaction(f"division {e}", f"{e} -> 2 {e}", f"effector_division_{name}*{e}")
-    net.reaction(f"memory formation {name}", f"{e} -> {m}", f"memory_formation_rate*{quiet}*{e}")
-    net.reaction(f"exhaustion {name}", f"{e} -> {x}", f"exhaustion_rate*signal_{name}*{e}")
-    net.reaction(f"death {e}", f"{e} -> 0", f"(effector_death_rate + rejection_{name})*{e}")
-    net.reaction(f"division {m}", f"{m} -> 2 {m}", f"memory_division_rate*il7_15_drive*{quiet}*{m}")
+    net.reaction(f"memory formation {name}", f"{e} -> {m}", f"{per_cell['memory_formation']}*{e}")
+    net.reaction(f"exhaustion {name}", f"{e} -> {x}", f"{per_cell['exhaustion']}*{e}")
+    net.reaction(f"death {e}", f"{e} -> 0", f"({per_cell['effector_loss']})*{e}")
+    net.reaction(f"division {m}", f"{m} -> 2 {m}", f"{per_cell['memory_division']}*{m}")
     net.reaction(f"activation {name}", f"{m} -> 2 {e}", f"recruitment_{name}*{m}")
-    net.reaction(f"death {m}", f"{m} -> 0", f"(memory_death_rate_{name} + rejection_{name})*{m}")
-    net.reaction(f"death {x}", f"{x} -> 0", f"(exhausted_death_rate + rejection_{name})*{x}")
-    net.reaction(f"homing {name}", f"{b} -> {e}", f"blood_exit_rate*{b}")
-    net.reaction(f"egress {name}", f"{e} -> {b}", f"blood_entry_rate*{e}")
-    net.reaction(f"death {b}", f"{b} -> 0", f"(effector_death_rate + rejection_{name})*{b}")
+    net.reaction(f"death {m}", f"{m} -> 0", f"({per_cell['memory_loss']})*{m}")
+    net.reaction(f"death {x}", f"{x} -> 0", f"({per_cell['exhausted_loss']})*{x}")
+    if design.host:
+        _pass_through_blood(net, name)
     # Recruits start at age 0; one cell per 70 kg keeps the mean defined when no effector is left.
     net.reaction(
         f"ageing {name}", {age: 1}, f"effector_division_{name} - {age}*2*recruitment_{name}*{m}/({e} + size)"
     )
+
+
+def _pass_through_blood(net: Network, name: str) -> None:
+    e, b = f"effectors_{name}", f"blood_effectors_{name}"
+    net.reaction(f"homing {name}", f"{b} -> {e}", f"blood_exit_rate*{b}")
+    net.reaction(f"egress {name}", f"{e} -> {b}", f"blood_entry_rate*{e}")
+    net.reaction(f"death {b}", f"{b} -> 0", f"(effector_death_rate + rejection_{name})*{b}")
 
 
 def _prime(net: Network, construct: str, products: list[str]) -> None:

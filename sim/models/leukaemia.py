@@ -42,9 +42,10 @@ Numbers without a source are assumed. Those of the rough fit are a start, not a 
 
 from __future__ import annotations
 
-from sim.models.agents import add_agents, declare_agents
+from sim.models.agents import add_agents, declare_agents, declare_single_cells
 from sim.models.blasts import add_blasts, add_killing, declare_blasts
 from sim.models.design import Design
+from sim.models.dish import declare_dish, define_dish_observables, define_dish_sizes
 from sim.models.effectors import add_effectors, add_signals, declare_effectors
 from sim.models.host import add_host, declare_host, define_sizes
 from sim.models.mortality import add_mortality, declare_mortality
@@ -84,27 +85,39 @@ def build(design: Design | None = None, name: str = "leukaemia") -> Network:
     """
     design = Design() if design is None else design
     net = Network(name, time_unit="day")
-    declare_host(net)
-    define_sizes(net, design)
+    if design.host:
+        declare_host(net)
+        define_sizes(net, design)
+    else:
+        declare_dish(net)
+        define_dish_sizes(net, design)
     declare_blasts(net, design)
     if design.agents:
         declare_agents(net, design)
+    elif design.single_cells:
+        declare_single_cells(net)
     declare_effectors(net, design)
-    declare_toxicity(net, design)
-    declare_therapy(net, design)
-    declare_mortality(net, design)
+    if design.host:
+        declare_toxicity(net, design)
+        declare_therapy(net, design)
+        declare_mortality(net, design)
     add_burden(net, design)
     if design.agents:
         add_agents(net, design)
     else:
         add_blasts(net, design)
         add_killing(net, design)
-    add_host(net, design)
+    if design.host:
+        add_host(net, design)
     add_signals(net, design)
     add_effectors(net, design)
-    add_toxicity(net, design)
+    if design.host:
+        add_toxicity(net, design)
     add_observables(net, design)
-    add_therapy(net, design)
-    add_mortality(net, design)
+    if design.host:
+        add_therapy(net, design)
+        add_mortality(net, design)
+    else:
+        define_dish_observables(net, design)
     net.check()
     return net

@@ -40,6 +40,9 @@ LOW_CD22 = 0.5
 
 def add_burden(net: Network, design: Design) -> None:
     """Add the sums that rates need too: leukaemia in the marrow (with its niche), in the whole body, and as a share of the marrow."""
+    if not design.host:
+        net.define("leukaemia_cells", total(design.leukaemia()))
+        return
     inside = [site for site in design.sites if site not in design.extramedullary]
     net.define(
         "marrow_leukaemia",
@@ -59,7 +62,7 @@ def add_burden(net: Network, design: Design) -> None:
 
 
 def add_observables(net: Network, design: Design) -> None:
-    """Add antigen composition, densities, CAR T cells and B cells."""
+    """Add antigen composition, densities, CAR T cells and, in a host, B cells and blood."""
     if design.agents:
         _describe_agents(net)
     else:
@@ -69,6 +72,8 @@ def add_observables(net: Network, design: Design) -> None:
         "car_t_cells", total(f"car_t_cells_{n}" for n in names), "CAR T cells of all products, whole body"
     )
     net.define("memory_cells", total(f"memory_{n}" for n in names), "memory CAR T cells of all products")
+    if not design.host:
+        return
     resting = [f"memory_{n} + exhausted_{n}" for n in names]
     blood = total(
         [*(f"blood_effectors_{n}" for n in names), *([f"blood_share*({total(resting)})"] if names else [])]

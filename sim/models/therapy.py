@@ -140,7 +140,7 @@ def add_therapy(net: Network, design: Design) -> None:
 
 def _receptor_cells(design: Design) -> list[str]:
     """Names of the lymphocytes against CAR T cells, and of these."""
-    car_t = [cell for product in design.products for cell in car_t_cells(product)]
+    car_t = [cell for product in design.products for cell in car_t_cells(product, design)]
     return [*(f"anti_car_{construct}" for construct in design.constructs), *car_t]
 
 
@@ -153,7 +153,7 @@ def _lymphodepletion(design: Design, course: str) -> tuple[dict[str, str], dict[
     survive, cut = design.cut(share("leukaemia"))
     survive.update(dict.fromkeys(("host_lymphocytes", "b_cells"), share("host")))
     for product in design.products:
-        survive.update(dict.fromkeys(car_t_cells(product), share("car_t")))
+        survive.update(dict.fromkeys(car_t_cells(product, design), share("car_t")))
     for construct in design.constructs:
         survive[f"anti_car_{construct}"] = share("anti_car")
     return survive, {**cut, "normal_marrow_fraction": f"normal_marrow_fraction*{share('marrow')}"}

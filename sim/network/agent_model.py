@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sim.network.network import Network
 
-__all__ = ["AgentModel", "Species"]
+__all__ = ["AgentModel", "Killers", "Species"]
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,25 @@ class Species:
 
     cells: str
     spared: str
+
+
+@dataclass(frozen=True)
+class Killers:
+    """CAR T cells of one product as agents: how the surroundings see them.
+
+    Attributes
+    ----------
+    memory, effectors, exhausted, age : str
+        Species of their numbers by phenotype, and of the mean division age of the effectors.
+    told : tuple of str
+        Species, parameters and definitions that they are told, in the order of sim/kernels/t_cells.py.
+    """
+
+    memory: str
+    effectors: str
+    exhausted: str
+    age: str
+    told: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -38,6 +57,10 @@ class AgentModel:
         Products that compete for the same stimulation.
     lysis, stimulation : tuple of str
         Text of recognition by each product, of ``d19``, ``d22`` and signals.
+    site_at : int
+        Where the signals of sites begin.
+    killers : tuple of Killers
+        For each product, where CAR T cells are agents too; else empty.
     """
 
     surroundings: Network
@@ -49,3 +72,4 @@ class AgentModel:
     lysis: tuple[str, ...]
     stimulation: tuple[str, ...]
     site_at: int
+    killers: tuple[Killers, ...] = ()

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sim.errors import InputError
 from sim.kernels import status as codes
 from sim.kernels.cache import load_generated
 from sim.kernels.pausing import PAUSED
@@ -41,6 +42,7 @@ from sim.network.options import Hybrid
 from sim.network.paused_row import PausedRow
 from sim.network.program import write_program
 from sim.network.streams import PURPOSES
+from sim.network.t_cells import TCellLife, TCells
 
 __all__ = ["AgentRow", "Agents", "simulate_agents"]
 
@@ -89,6 +91,7 @@ def simulate_agents(
     patient: int = 0,
     replicate: int = 0,
     threads: int = 1,
+    t_cells: TCells | None = None,
 ) -> tuple[Floats, int]:
     """Simulate one row.
 
@@ -108,6 +111,8 @@ def simulate_agents(
         Key of the random streams.
     threads : int
         Changes no number.
+    t_cells : TCells, optional
+        The CAR T cells at the start, and at the end afterwards, where the model has them as agents.
 
     Returns
     -------
@@ -116,7 +121,9 @@ def simulate_agents(
     status : int
     """
     key = (seed, patient, replicate)
-    row = AgentRow(model, options or Agents(), read_times(t), tuple(outputs), key, parameters, initial)
+    row = AgentRow(
+        model, options or Agents(), read_times(t), tuple(outputs), key, parameters, initial, t_cells
+    )
     with ThreadPoolExecutor(threads) as pool:
         outcome = row.live(cells, float(row.times[0]), pool)
         if outcome == PAUSED:
@@ -136,6 +143,7 @@ class AgentRow:
     key : tuple of int
         Seed, patient, replicate.
     parameters, initial : mapping of str to float
+    t_cells : TCells, optional
     """
 
     def __init__(
@@ -147,20 +155,22 @@ class AgentRow:
         key: tuple[int, int, int],
         parameters: Mapping[str, float],
         initial: Mapping[str, float],
+        t_cells: TCells | None = None,
     ) -> None:
         from sim.kernels import agents as kernel
 
         self.model, self.options, self.times, self.kernel = model, options, times, kernel
         net = model.surroundings
         known = {p.name for p in net.all_parameters}
-        computed = tuple(name for name in model.signals if name not in known)
+        signals = (*model.signals, *(name for killers in model.killers for name in killers.told))
+        computed = tuple(dict.fromkeys(name for name in signals if name not in known))
         compiled = compile_network(net, (*outputs, *computed))
         self.surroundings = PausedRow(compiled, times, options.surroundings, parameters, initial, key)
         places = {name: i for i, name in enumerate(compiled.parameters)}
         self._told_at = np.array([places[name] for name in model.told], np.int64)
         self._signal_from = [
             (False, len(outputs) + computed.index(name)) if name in computed else (True, places[name])
-            for name in model.signals
+            for name in signals
         ]
         at = {name: i for i, name in enumerate(model.signals)}
         layout = [len(model.sites), len(model.products), len(model.pairs), model.site_at]
@@ -172,6 +182,16 @@ class AgentRow:
         self._cells_at = [species[site.cells] for site in model.sites]
         self._spared_at = [species[site.spared] for site in model.sites]
         self._lysis, self._stimulation = _recognisers(model)
+        self._t_cells = None
+        if model.killers:
+            if t_cells is None:
+                raise InputError("t_cells: none; the model's CAR T cells are agents; give TCells(room)")
+            at_species = [
+                tuple(species[name] for name in (k.memory, k.effectors, k.exhausted, k.age))
+                for k in model.killers
+            ]
+            self._t_cells = TCellLife(t_cells, at_species, key)
+        self._kills = np.zeros((CHUNKS, len(model.products)))
         self._width = 2 + 2 * len(model.products) + len(model.pairs)
         self._streams = np.zeros((CHUNKS, kernel.STREAMS, STATE_WORDS), np.uint64)
         seed: Any = np.uint64(key[0])
@@ -222,6 +242,8 @@ class AgentRow:
             self.now = later
             if outcome == codes.OK and cells.total > self.options.capacity:
                 outcome = codes.CAPACITY
+            if outcome == codes.OK and self._t_cells is not None:
+                outcome = self._live_t_cells(self._t_cells, later - now, signals, pool)
             if outcome == codes.OK:
                 outcome = self._tell(cells, later, pool)
             if outcome != codes.OK:
@@ -236,7 +258,8 @@ class AgentRow:
         self, cells: Cells, now: float, h: float, y: Floats, spared: Floats, pool: ThreadPoolExecutor
     ) -> int:
         cells.level()
-        several = (cells.values, cells.marks, cells.clone, cells.number, self._streams)
+        self._kills[:] = 0.0
+        several = (cells.values, cells.marks, cells.clone, cells.number, self._streams, self._kills)
         found = _deal(
             pool,
             cells.total,
@@ -245,6 +268,14 @@ class AgentRow:
             ),
         )
         return int(max(found))
+
+    def _live_t_cells(self, life: TCellLife, h: float, y: Floats, pool: ThreadPoolExecutor) -> int:
+        told = y[len(self.model.signals) :].reshape(len(self.model.killers), -1)
+        kills = self._kills.sum(axis=0)
+        outcome = life.live(h, told, kills, pool if life.cells.total >= THREADS_FROM else None)
+        if outcome == codes.OK and life.cells.total > life.cells.room:
+            return codes.CAPACITY
+        return outcome
 
     def _tell(self, cells: Cells, now: float, pool: ThreadPoolExecutor) -> int:
         """Write into the surroundings what the cells look like and how many they are."""
@@ -267,6 +298,8 @@ class AgentRow:
             told += list(whole[site * width + 1 : (site + 1) * width] / max(number, 1.0))
         told += list(whole[sites * width :] / max(whole[0 : sites * width : width].sum(), 1.0))
         row.p[self._told_at] = told
+        if self._t_cells is not None:
+            self._t_cells.tell(row.x)
         return codes.OK if np.isfinite(whole).all() else codes.NON_FINITE
 
     def _signals(self, now: float) -> Floats:

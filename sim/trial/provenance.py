@@ -62,11 +62,17 @@ def describe_kernel(kernel: object) -> str | dict[str, Any]:
     if not dataclasses.is_dataclass(kernel) or isinstance(kernel, type):
         raise TypeError(f"kernel: {kernel!r}; a name or the options of a kernel; give 'hybrid'")
     # JSON has no infinity, which is how "no limit" is written.
-    options = {
-        key: "inf" if isinstance(value, float) and math.isinf(value) else value
-        for key, value in dataclasses.asdict(kernel).items()
-    }
+    options = _without_infinity(dataclasses.asdict(kernel))
     return {"name": str(getattr(kernel, "name", type(kernel).__name__)), "options": options}
+
+
+def _without_infinity(options: Mapping[str, Any]) -> dict[str, Any]:
+    def said(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return _without_infinity(value)
+        return "inf" if isinstance(value, float) and math.isinf(value) else value
+
+    return {key: said(value) for key, value in options.items()}
 
 
 def collect(scenario: Scenario, seed: int, kernel: object, command: str = "") -> dict[str, Any]:

@@ -153,6 +153,14 @@ _PARAMETERS = [
     "blood_volume",
     "chemotherapy_car_t_survival",
     "chemotherapy_blast_limit",
+    "cd19_spread",
+    "cd19_relaxation_time",
+    "inheritance_noise",
+    "contact_ratio",
+    "contact_loss",
+    "contact_recovery_time",
+    "quiescence_rate",
+    "awakening_rate",
 ]
 
 PURPOSES: Mapping[str, int] = MappingProxyType(

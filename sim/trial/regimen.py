@@ -213,6 +213,7 @@ def design_of(scenario: Scenario) -> Design:
         chemotherapies=max(len(chemotherapies(scenario, arm)) for arm in scenario.arms),
         transplant=any(scenario.transplant_of(arm) is not None for arm in scenario.arms),
         supportive=supportive.tocilizumab is not None or supportive.steroids is not None,
+        single_cells=scenario.engine.kernel == "agents",
     )
 
 

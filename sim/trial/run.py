@@ -24,14 +24,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.errors import InputError, NumericalWarning
+from sim.models.handover import hand_over
+from sim.network.agents import Agents
 from sim.network.arguments import read_whole
+from sim.network.handover import HandingOver, simulate_handing_over
 from sim.network.simulation import KERNELS, ODE, SSA, Hybrid, TauLeap, simulate
 from sim.trial.cohort import Cohort, draw
 from sim.trial.observation import OUTPUTS, observe
 from sim.trial.outcomes import Outcomes, assess
 from sim.trial.provenance import collect
 from sim.trial.quantiles import CourseQuantiles
-from sim.trial.regimen import course_start, schedule
+from sim.trial.regimen import course_start, design_of, schedule
 from sim.trial.result import Result
 from sim.trial.run_directory import RunDirectory
 from sim.trial.scenario import Scenario
@@ -46,8 +49,10 @@ __all__ = ["execute", "replay", "run", "save_days"]
 HYBRID = Hybrid(tolerance=0.2, threshold=300.0)
 #: Patients simulated at a time.
 CHUNK = 512
+ROOM = 10
+"""Room for so many times the cells at which counts become single cells: they are counts again at twice as many."""
 
-Kernel = str | ODE | Hybrid | SSA | TauLeap
+Kernel = str | ODE | Hybrid | SSA | TauLeap | HandingOver
 Progress = Callable[[int, int], None]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -71,7 +76,7 @@ def run(
         A scenario, or the name or path of one.
     seed : int
         0 to 2**64 - 1.
-    kernel : {"hybrid", "ode"} or kernel options, optional
+    kernel : {"hybrid", "ode", "agents"} or kernel options, optional
         In place of the scenario's.
     threads : int, optional
         Worker threads; all cores by default. Changes no number.
@@ -224,20 +229,33 @@ def _rehearse(scenario: Scenario, seed: int, kernel: object) -> None:
 
 def _solver(scenario: Scenario, kernel: object) -> Kernel:
     """Return what `simulate` takes: options given, options read back from a file, or the scenario's own kernel."""
-    if isinstance(kernel, ODE | Hybrid | SSA | TauLeap):
+    if isinstance(kernel, ODE | Hybrid | SSA | TauLeap | HandingOver):
         return kernel
     if isinstance(kernel, Mapping):
-        options: dict[str, Any] = {
-            str(name): float("inf") if value == "inf" else value for name, value in kernel["options"].items()
-        }
-        return KERNELS[kernel["name"]](**options)
+        return _read_back(kernel["name"], kernel["options"])
     name = str(kernel)
+    if name == "agents":
+        below = int(scenario.engine.cells_below)
+        return HandingOver(below=below, agents=Agents(capacity=ROOM * below, surroundings=HYBRID))
     if name not in KERNELS:
-        raise InputError(f"kernel: {name!r}; must be one of {', '.join(KERNELS)}; choose one of these")
+        known = ", ".join((*KERNELS, "agents"))
+        raise InputError(f"kernel: {name!r}; must be one of {known}; choose one of these")
     if name in ("ssa", "tau_leap"):
         return KERNELS[name]()
     kind = ODE() if name == "ode" else HYBRID
     return kind if scenario.engine.rtol is None else replace(kind, rtol=scenario.engine.rtol)
+
+
+def _read_back(name: str, options: Mapping[str, Any]) -> Kernel:
+    """Return a kernel's options as they stand in provenance (sim/trial/provenance.py)."""
+    given: dict[str, Any] = {
+        str(key): float("inf") if value == "inf" else value for key, value in options.items()
+    }
+    if name == "agents":
+        cells = dict(given["agents"])
+        cells["surroundings"] = _read_back("hybrid", cells["surroundings"])
+        return HandingOver(**{**given, "agents": Agents(**cells)})
+    return KERNELS[name](**given)
 
 
 def _compute(
@@ -327,19 +345,24 @@ def _simulate(
     scenario: Scenario, cohort: Cohort, seed: int, kernel: object, outputs: tuple[str, ...],
     threads: int | None, first_replicate: int = 0, progress: Progress | None = None,
 ) -> Trajectories:  # fmt: skip
-    return simulate(
-        cohort.network,
-        save_days(scenario),
-        _solver(scenario, kernel),
-        seed=seed,
-        parameters=cohort.parameters,
-        initial=cohort.initial,
-        outputs=outputs,
-        threads=threads,
-        progress=progress,
-        patients=cohort.patients,
-        first_replicate=first_replicate,
-    )
+    solver = _solver(scenario, kernel)
+    common: dict[str, Any] = {
+        "seed": seed,
+        "parameters": cohort.parameters,
+        "initial": cohort.initial,
+        "threads": threads,
+        "progress": progress,
+        "patients": cohort.patients,
+        "first_replicate": first_replicate,
+    }
+    if isinstance(solver, HandingOver):
+        two_ways = hand_over(design_of(scenario))
+        both = (
+            two_ways.outputs()
+        )  # a rerun asks for everything, classes included, which single cells have not
+        shared = [name for name in outputs if name in both]
+        return simulate_handing_over(two_ways, save_days(scenario), solver, outputs=shared, **common)
+    return simulate(cohort.network, save_days(scenario), solver, outputs=outputs, **common)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from sim.models.agents import SINGLE_CELL_PARAMETERS
 from sim.models.leukaemia import build
 from sim.trial.problems import Problem, show, suggest
 from sim.trial.quantities import base_name
@@ -44,6 +45,11 @@ def parameter_problems(scenario: Scenario, parameters: Iterable[Parameter] | Non
         place = ("parameters", name)
         if name in known:
             problems += [problem.under(place) for problem in _value_problems(law, known[name])]
+        elif name in SINGLE_CELL_PARAMETERS:
+            rule = f"is of single cells, which kernel {scenario.engine.kernel} has not"
+            problems.append(
+                Problem(place, show(law.median()), rule, "remove it, or take engine.kernel: agents")
+            )
         else:
             fix = suggest(name, known, f"cartsim show {scenario.name} --parameters lists them")
             problems.append(Problem(place, show(law.median()), "names no parameter of the model", fix))

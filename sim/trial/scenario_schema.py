@@ -297,13 +297,17 @@ class Engine(Block):
 
     Attributes
     ----------
-    kernel : {"hybrid", "ode"}
+    kernel : {"hybrid", "ode", "agents"}
+        ``agents``: as hybrid, and leukaemia that has become small is simulated cell by cell.
+    cells_below : int
+        Of kernel ``agents``: leukaemia cells at or below which each is simulated by itself; at twice as many they are counts again.
     horizon : float
         Last day simulated.
     rtol : float, optional
         Relative tolerance of the ODE solver.
     """
 
-    kernel: Literal["hybrid", "ode"] = "hybrid"
+    kernel: Literal["hybrid", "ode", "agents"] = "hybrid"
+    cells_below: Annotated[float, Scalar(Rule("number", low=1.0, high=1e6))] = 20_000.0
     horizon: Annotated[float, Scalar(Rule("time", low=1.0, high=36525.0))] = 730.0
     rtol: Annotated[float, Scalar(Rule("number", low=1e-12, high=1e-2))] | None = None

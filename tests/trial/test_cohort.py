@@ -276,7 +276,11 @@ def test_thinning_has_its_edges() -> None:
 
 def test_every_parameter_of_the_model_has_a_stream_or_is_set_by_the_protocol() -> None:
     twin = ProductDesign("both", ("cd19", "cd22"), "additive", rules=("relapse",))
-    net = build(Design(products=(twin,), transplant=True, chemotherapies=1, extramedullary=("node",)))
+    net = build(
+        Design(
+            products=(twin,), transplant=True, chemotherapies=1, extramedullary=("node",), single_cells=True
+        )
+    )
     protocol = (
         "_time",
         "infusion_",

@@ -130,7 +130,7 @@ BAD = [
     ("schema_version", "1", "schema_version: '1'; must be 1; remove the quotes"),
     ("title", "a\x1b[31mb", r"title: 'a\x1b[31mb'; must be text without control characters; remove them"),
     ("engine.horizon", 60, "assay.visits.1: day 90; must not be after the horizon (day 60)"),
-    ("engine.kernel", "ssa", "engine.kernel: 'ssa'; must be one of hybrid, ode"),
+    ("engine.kernel", "ssa", "engine.kernel: 'ssa'; must be one of hybrid, ode, agents"),
     ("transplant", {"probability": 1, "day": 800}, "transplant.day: day 800; must not be after the horizon"),
     (
         "arms.only.transplant",
