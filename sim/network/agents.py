@@ -5,7 +5,8 @@ A step of length h, from t:
 =====  ==============================================================================================================
 order  what happens
 =====  ==============================================================================================================
-1      the agents tell the network what they look like on average, and how many they are
+1      the agents tell the network how many they are, and what they look like on average: as it will be at t + h/2, if it
+       goes on to change as in the last step
 2      the network goes from t to t + h/2 by kernel `hybrid`; the agents' numbers follow their mean hazards meanwhile
 3      the agents are told the hazards of that moment
 4      the network goes on to t + h, the events of that time included
@@ -13,7 +14,8 @@ order  what happens
 =====  ==============================================================================================================
 
 The surroundings see the agents' mean within a step and their number after it, the agents see the surroundings of its middle: the split is of
-second order in h.
+second order in h. Chance in the agents' number comes back to them through the surroundings a step late: where few cells keep each other's
+killers busy, the variance that this makes is of first order. So is the mean beside an event that falls within a step, not at its end.
 """
 
 from __future__ import annotations
@@ -194,6 +196,7 @@ class AgentRow:
         self._kills = np.zeros((CHUNKS, len(model.products)))
         self._width = 2 + 2 * len(model.products) + len(model.pairs)
         self._streams = np.zeros((CHUNKS, kernel.STREAMS, STATE_WORDS), np.uint64)
+        self._told_before: tuple[float, Floats, Floats] | None = None
         seed: Any = np.uint64(key[0])
         for c in range(CHUNKS):
             for k in range(kernel.STREAMS):
@@ -225,8 +228,11 @@ class AgentRow:
         """
         begin, end, h, n = now, float(self.times[-1]), self.options.step, 0
         self.now = now
-        if (outcome := self._tell(cells, now, pool)) != codes.OK:
-            return self._failed(outcome, now)
+        self._told_before = None
+        # Once more, since how busy the killers are depends on what the cells tell.
+        for _ in range(2):
+            if (outcome := self._tell(cells, now, 0.0, pool)) != codes.OK:
+                return self._failed(outcome, now)
         while self.now < end and not (n > 0 and ends(cells.total)):
             n += 1
             now, later = self.now, min(begin + n * h, end)
@@ -245,7 +251,7 @@ class AgentRow:
             if outcome == codes.OK and self._t_cells is not None:
                 outcome = self._live_t_cells(self._t_cells, later - now, signals, pool)
             if outcome == codes.OK:
-                outcome = self._tell(cells, later, pool)
+                outcome = self._tell(cells, later, 0.5 * min(h, end - later), pool)
             if outcome != codes.OK:
                 return self._failed(outcome, later)
         return PAUSED
@@ -277,8 +283,8 @@ class AgentRow:
             return codes.CAPACITY
         return outcome
 
-    def _tell(self, cells: Cells, now: float, pool: ThreadPoolExecutor) -> int:
-        """Write into the surroundings what the cells look like and how many they are."""
+    def _tell(self, cells: Cells, now: float, ahead: float, pool: ThreadPoolExecutor) -> int:
+        """Write into the surroundings what the cells will look like so many days ahead, and how many they are."""
         sites, width, row = len(self.model.sites), self._width, self.surroundings
         sums = np.zeros((CHUNKS, sites * width + 6))
         y = self._signals(now)
@@ -291,16 +297,26 @@ class AgentRow:
             ),
         )  # fmt: skip
         whole = sums.sum(axis=0)
-        told: list[float] = []
-        for site in range(sites):
-            number = whole[site * width]
-            row.x[self._cells_at[site]], row.x[self._spared_at[site]] = number, 1.0
-            told += list(whole[site * width + 1 : (site + 1) * width] / max(number, 1.0))
-        told += list(whole[sites * width :] / max(whole[0 : sites * width : width].sum(), 1.0))
-        row.p[self._told_at] = told
+        by_site = whole[: sites * width].reshape(sites, width)
+        number = by_site[:, 0]
+        row.x[self._cells_at], row.x[self._spared_at] = number, 1.0
+        means = by_site[:, 1:] / np.maximum(number, 1.0)[:, None]
+        composition = whole[sites * width :] / max(number.sum(), 1.0)
+        row.p[self._told_at] = [*self._foreseen(now, ahead, number, means).ravel(), *composition]
+        self._told_before = now, number, means
         if self._t_cells is not None:
             self._t_cells.tell(row.x)
         return codes.OK if np.isfinite(whole).all() else codes.NON_FINITE
+
+    def _foreseen(self, now: float, ahead: float, number: Floats, means: Floats) -> Floats:
+        """Return the means so many days ahead, if they go on to change as since they were last told."""
+        if self._told_before is None or not now > self._told_before[0]:
+            return means
+        then, before, old = self._told_before
+        both = ((number > 0.0) & (before > 0.0))[:, None]
+        most = np.ones(self._width - 1)
+        most[-1] = math.inf  # a hazard; the others are shares
+        return np.clip(means + np.where(both, (means - old) * (ahead / (now - then)), 0.0), 0.0, most)
 
     def _signals(self, now: float) -> Floats:
         """Return what the cells are told in the present state."""
