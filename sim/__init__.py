@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 """As in `typing`, whose import would take most of the time in which an interrupt of the command line is not yet answered."""
 
 if TYPE_CHECKING:
+    from sim.dish.reading import load_assay as load_assay
+    from sim.dish.run import run_assay as run_assay
     from sim.models import list_models as list_models
     from sim.models import load_model as load_model
     from sim.network import Network as Network
@@ -41,9 +43,11 @@ __all__ = [
     "list_models",
     "list_scenarios",
     "load",
+    "load_assay",
     "load_model",
     "open",
     "run",
+    "run_assay",
     "simulate",
 ]
 
@@ -58,9 +62,11 @@ _HOME = {
     "list_models": "sim.models",
     "list_scenarios": "sim.trial.scenario_io",
     "load": "sim.trial.scenario_io",
+    "load_assay": "sim.dish.reading",
     "load_model": "sim.models",
     "open": "sim.trial.result:open_run",
     "run": "sim.trial.run",
+    "run_assay": "sim.dish.run",
     "simulate": "sim.network.simulation",
 }
 

@@ -77,7 +77,7 @@ def _simulate(
     scenario = read_scenario(name, assignments)
     size = min(scenario.patients.size, _PATIENTS) if patients is None else patients
     scenario = scenario.with_({"patients.size": size})
-    with supervised(scenario, figures=False) as progress:
+    with supervised(scenario.name, figures=False) as progress:
         from sim.trial.run import execute
 
         return execute(scenario, seed=seed, kernel=scenario.engine.kernel, threads=threads, progress=progress)

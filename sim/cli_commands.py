@@ -20,6 +20,7 @@ from sim.errors import InputError
 
 if TYPE_CHECKING:
     from sim.network import Network
+    from sim.trial.document import Document
     from sim.trial.laws import Law
     from sim.trial.scenario import Scenario
 
@@ -134,6 +135,19 @@ def show(
     if name in model_names():
         _show_model(name, equations, parameters, resolved, assignments, as_json)
         return
+    from sim.trial.scenario_io import kind_of
+
+    if kind_of(name) == "killing assay":
+        from sim.cli_assay import read_assay, show_killing_assay
+
+        show_killing_assay(
+            read_assay(name, assignments),
+            equations=equations,
+            parameters=parameters,
+            resolved=resolved,
+            as_json=as_json,
+        )
+        return
     scenario = read_scenario(name, assignments)
     if equations:
         text = _network(scenario).equations()
@@ -168,7 +182,7 @@ def validate(
     results: list[dict[str, Any]] = []
     for name in names:
         try:
-            scenario = read_scenario(name, assignments)
+            scenario = _read(name, assignments)
         except InputError as error:
             results.append({"scenario": name, "valid": False, "problems": error.problems})
             print_problems(error)
@@ -180,6 +194,17 @@ def validate(
         print_json(results)
     if not all(result["valid"] for result in results):
         raise typer.Exit(InputError.exit_code)
+
+
+def _read(name: str, assignments: list[str]) -> Document:
+    """Return what a file describes, of either kind."""
+    from sim.trial.scenario_io import kind_of
+
+    if kind_of(name) == "trial":
+        return read_scenario(name, assignments)
+    from sim.cli_assay import read_assay
+
+    return read_assay(name, assignments)
 
 
 def _show_model(

@@ -106,11 +106,14 @@ def _compiler() -> Finding:
 
 
 def _scenarios() -> Finding:
+    from sim.dish.reading import load_assay
     from sim.trial.scenario_io import load, scenario_names
 
     names = scenario_names()
-    for name in names:
+    for name in scenario_names("trial"):
         load(name)
+    for name in scenario_names("killing assay"):
+        load_assay(name)
     return Finding("scenarios", bool(names), ", ".join(names) or "none found", "install cartsim again")
 
 

@@ -9,13 +9,9 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from sim.cli_output import say
 from sim.errors import NumericalWarning
-
-if TYPE_CHECKING:
-    from sim.trial.scenario import Scenario
 
 __all__ = ["reporting", "supervised"]
 
@@ -26,13 +22,15 @@ _EVERY = 10.0
 
 
 @contextmanager
-def supervised(scenario: Scenario, *, figures: bool) -> Iterator[Report]:
+def supervised(name: str, counted: str = "patients", *, figures: bool) -> Iterator[Report]:
     """Yield report(done, total) for a command's work: the compiler is announced, and what the command says itself is not said twice.
 
     Parameters
     ----------
-    scenario : Scenario
+    name : str
         What is run; named in the lines.
+    counted : str
+        What is counted.
     figures : bool
         Whether figures will be drawn.
     """
@@ -41,28 +39,28 @@ def supervised(scenario: Scenario, *, figures: bool) -> Iterator[Report]:
         os.environ.setdefault("MPLBACKEND", "Agg")
         # Where it keeps its fonts is no matter of the user's, who has no home folder to write to.
         logging.getLogger("matplotlib").setLevel(logging.ERROR)
-    with warnings.catch_warnings(), reporting(scenario.name) as report, _telling_of_the_compiler():
+    with warnings.catch_warnings(), reporting(name, counted) as report, _telling_of_the_compiler():
         # The command counts failed rows itself, in one line.
         warnings.simplefilter("ignore", NumericalWarning)
         yield report
 
 
 @contextmanager
-def reporting(title: str) -> Iterator[Report]:
+def reporting(title: str, counted: str = "patients") -> Iterator[Report]:
     """Yield report(done, total): a bar when stderr is a terminal, else a line every ten seconds."""
     if not sys.stderr.isatty():
-        yield _plain(title)
+        yield _plain(title, counted)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("patients"))
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(counted))
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(title, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _plain(title: str) -> Report:
+def _plain(title: str, counted: str) -> Report:
     begun = last = time.monotonic()
 
     def report(done: int, total: int) -> None:
@@ -71,7 +69,7 @@ def _plain(title: str) -> Report:
         if now - last >= _EVERY:
             last = now
             print(
-                f"{title}: {done} of {total} patients after {now - begun:.0f} s", file=sys.stderr, flush=True
+                f"{title}: {done} of {total} {counted} after {now - begun:.0f} s", file=sys.stderr, flush=True
             )
 
     return report

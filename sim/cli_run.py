@@ -45,19 +45,28 @@ def command(
     no_figures: Annotated[bool, typer.Option("--no-figures", help="Write no figures.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Simulate a trial and set it beside the reported one.
+    """Simulate a trial and set it beside the reported one, or a killing assay.
 
     \b
     Examples:
       cartsim run fry2018-cd22
       cartsim run dual-upfront --patients 200 --seed 1
       cartsim run my-trial.yaml -o results --set patients.size=500
+      cartsim run killing-assay --set dish.wells=12
     """  # noqa: D301 - click ends a paragraph of its own lines with \b
     from sim.cli_progress import supervised
     from sim.trial.provenance import run_hash
     from sim.trial.run_directory import RunDirectory, default_path
-    from sim.trial.scenario_io import find
+    from sim.trial.scenario_io import find, kind_of
 
+    if kind_of(name) == "killing assay":
+        from sim.cli_assay import run_killing_assay
+
+        refused = {"--patients": patients, "--kernel": kernel}
+        run_killing_assay(
+            name, out, assignments, seed, threads, refused, figures=not no_figures, as_json=as_json
+        )
+        return
     scenario = read_scenario(name, assignments)
     changes = {"patients.size": patients, "engine.kernel": kernel}
     given = {path: value for path, value in changes.items() if value is not None}
@@ -77,7 +86,7 @@ def command(
         )
         _tell(kept, as_json)
         return
-    with supervised(scenario, figures=not no_figures) as progress:
+    with supervised(scenario.name, figures=not no_figures) as progress:
         from sim.trial.run import execute
 
         result = execute(

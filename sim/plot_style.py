@@ -95,6 +95,18 @@ def share_text(value: float) -> str:
     return f"{100 * value:.0f} %" if value >= 0.01 else "< 1 %"
 
 
+def ratio_text(ratio: float) -> str:
+    """Write a ratio as it is spoken: 0.25 is 1:4.
+
+    Examples
+    --------
+    >>> ratio_text(0.25), ratio_text(4.0), ratio_text(1.5)
+    ('1:4', '4:1', '1.5:1')
+    """
+    inverse = 1.0 / ratio
+    return f"1:{inverse:g}" if ratio < 1.0 and abs(inverse - round(inverse)) < 1e-9 else f"{ratio:g}:1"
+
+
 def arm_colour(number: int) -> str:
     """Return the colour of the arm of that number."""
     return ARM_COLOURS[number % len(ARM_COLOURS)]

@@ -99,7 +99,7 @@ class TestList:
 
 
 class TestShow:
-    @pytest.mark.parametrize("name", scenario_names())
+    @pytest.mark.parametrize("name", scenario_names("trial"))
     def test_tells_what_a_scenario_is(self, run, name):
         code, out, err = run("show", name)
         scenario = load(name)

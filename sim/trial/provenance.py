@@ -15,7 +15,7 @@ from typing import Any
 import sim
 from sim.trial.scenario import Scenario
 
-__all__ = ["collect", "run_hash"]
+__all__ = ["collect", "describe_kernel", "platform_facts", "run_hash", "versions"]
 
 # Packages whose version can change a number or a file.
 _PACKAGES = (
@@ -104,12 +104,17 @@ def collect(scenario: Scenario, seed: int, kernel: object, command: str = "") ->
         "scenario_hash": scenario.content_hash(),
         "command": command,
         "versions": versions(),
-        "platform": {
-            "system": platform.system(),
-            "release": platform.release(),
-            "machine": platform.machine(),
-            "processor": processor(),
-        },
+        "platform": platform_facts(),
+    }
+
+
+def platform_facts() -> dict[str, str]:
+    """Return what machine this is."""
+    return {
+        "system": platform.system(),
+        "release": platform.release(),
+        "machine": platform.machine(),
+        "processor": processor(),
     }
 
 

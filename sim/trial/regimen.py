@@ -24,6 +24,7 @@ __all__ = [
     "chemotherapies",
     "course_start",
     "design_of",
+    "form_of",
     "schedule",
 ]
 
@@ -195,7 +196,7 @@ def design_of(scenario: Scenario) -> Design:
         ProductDesign(
             name,
             tuple(scenario.products[name].targets),
-            _form(scenario.products[name]),
+            form_of(scenario.products[name]),
             infusions=planned[name],
             rules=tuple(rule for rule in RULES for _ in range(waiting[name, rule])),
         )
@@ -223,7 +224,8 @@ def chemotherapies(scenario: Scenario, arm: str) -> tuple[Bridging | Consolidati
     return (*(() if bridging is None else (bridging,)), *scenario.consolidation_of(arm))
 
 
-def _form(product: Product) -> RecognitionForm:
+def form_of(product: Product) -> RecognitionForm:
+    """Return how the arms of a product recognise a cell."""
     if len(product.targets) == 1:
         return "single"
     return "additive" if product.recognition == "additive" else "either"

@@ -6,21 +6,18 @@ A scenario holds numbers and names only, never expressions. `sim.trial.scenario_
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from sim.errors import ScenarioError
+from sim.trial.document import Document
 from sim.trial.law_forms import Rule
-from sim.trial.laws import ByBurden, Law, Number
+from sim.trial.laws import Law
 from sim.trial.problems import suggest
 from sim.trial.scenario_checks import cross_check
-from sim.trial.scenario_fields import Block, Freeze, Name, Names, Quantity, Text, refuse
-from sim.trial.scenario_messages import explain
-from sim.trial.scenario_overrides import apply
+from sim.trial.scenario_fields import Freeze, Name, Names, Quantity, Text, refuse
 from sim.trial.scenario_reported import Reported
 from sim.trial.scenario_schema import (
     Arm,
@@ -41,13 +38,8 @@ from sim.trial.scenario_schema import (
 
 __all__ = ["Scenario"]
 
-# What tells a reader where numbers come from, but changes none.
-_WORDS = frozenset(
-    {"name", "title", "question", "source", "notes", "note", "label", "kind", "extends", "reported"}
-)
 
-
-class Scenario(Block):
+class Scenario(Document):
     """One trial.
 
     Attributes
@@ -111,65 +103,14 @@ class Scenario(Block):
             refuse(problems)
         return self
 
-    @classmethod
-    def parse(cls, document: Mapping[str, Any], where: str = "") -> Scenario:
-        """Check a document and return it as a scenario.
+    def with_(self, changes: Mapping[str, Any]) -> Self:
+        """Return a checked copy with some values changed; see `Document.with_`.
 
-        Parameters
-        ----------
-        document : mapping
-            What a scenario file holds, or ``Scenario.resolved()``.
-        where : str
-            Stands before each problem, for example a file name.
-
-        Returns
-        -------
-        Scenario
-
-        Raises
-        ------
-        ScenarioError
-            One line per problem: place, value, rule, fix.
-        """
-        try:
-            return cls.model_validate(document)
-        except ValidationError as error:
-            raise ScenarioError(*(problem.line(where) for problem in explain(error, cls))) from None
-
-    def with_(self, changes: Mapping[str, Any]) -> Scenario:
-        """Return a checked copy with some values changed.
-
-        Parameters
-        ----------
-        changes : mapping of str to value
-            Dotted paths such as ``"arms.higher.infusions.0.dose"``; values as in a file. Another ``assay.method`` brings its own
-            limit of residual disease unless ``assay.mrd_limit`` is given too.
-
-        Returns
-        -------
-        Scenario
-
-        Raises
-        ------
-        ScenarioError
-            For a path that does not exist (with a suggestion), or a value that is not valid.
+        Another ``assay.method`` brings its own limit of residual disease unless ``assay.mrd_limit`` is given too.
         """
         if changes.get("assay.method", self.assay.method) != self.assay.method:
             changes = {"assay.mrd_limit": None, **changes}
-        return type(self).parse(apply(self.resolved(), changes))
-
-    def resolved(self) -> dict[str, Any]:
-        """Return everything, defaults included, as plain data in canonical units; ``parse`` reads it back."""
-        return {key: _plain(getattr(self, key)) for key in type(self).model_fields}
-
-    def content_hash(self) -> str:
-        """Return the SHA-256 of all that changes numbers, as 64 hexadecimal digits.
-
-        Names, titles, questions, citations, notes, kinds of evidence and reported outcomes do not count.
-        """
-        bare = {key: _plain(getattr(self, key), bare=True) for key in type(self).model_fields}
-        text = json.dumps(_numbers(bare), sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return super().with_(changes)
 
     def arm(self, name: str) -> Arm:
         """Return an arm.
@@ -236,27 +177,3 @@ class Scenario(Block):
         from sim.trial.scenario_view import markdown
 
         return markdown(self)
-
-
-def _plain(value: Any, *, bare: bool = False) -> Any:
-    """Return blocks, laws and tuples as dictionaries and lists; numbers of the whole trial with their origin, or bare."""
-    if isinstance(value, BaseModel):
-        return {key: _plain(item, bare=bare) for key, item in value}
-    if isinstance(value, Law | ByBurden):
-        return value.form()
-    if isinstance(value, Number):
-        return float(value) if bare else value.law.form()
-    if isinstance(value, Mapping):
-        return {key: _plain(item, bare=bare) for key, item in value.items()}
-    if isinstance(value, tuple):
-        return [_plain(item, bare=bare) for item in value]
-    return value
-
-
-def _numbers(value: Any) -> Any:
-    """Drop the words; a zero has no sign."""
-    if isinstance(value, dict):
-        return {key: _numbers(item) for key, item in value.items() if key not in _WORDS}
-    if isinstance(value, list):
-        return [_numbers(item) for item in value]
-    return value + 0.0 if isinstance(value, float) else value

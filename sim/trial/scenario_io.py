@@ -12,7 +12,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from sim.errors import ScenarioError
 from sim.models.catalogue import model_names, variants
@@ -20,19 +20,26 @@ from sim.trial.problems import Place, Problem, show, suggest
 from sim.trial.yaml_reader import MAX_BYTES, Document, decode, read_text, read_value
 
 if TYPE_CHECKING:
+    from sim.trial.document import Document as Kinds
     from sim.trial.scenario import Scenario
+
+    D = TypeVar("D", bound=Kinds)
 
 __all__ = [
     "Listing",
     "ScenarioEntry",
     "find",
+    "kind_of",
     "list_scenarios",
     "load",
+    "read_as",
     "read_assignments",
     "scenario_names",
     "to_yaml",
 ]
 
+Kind = Literal["trial", "killing assay"]
+_RUN = {"trial": "sim.run(...)", "killing assay": "sim.run_assay(...)"}
 _SUFFIXES = (".yaml", ".yml")
 _MAX_CHAIN = 8
 _MAX_ASSIGNMENTS = 1000
@@ -45,12 +52,13 @@ _LAW_FORMS = frozenset({"value", "distribution", "mix", "strata"})
 
 @dataclass(frozen=True)
 class ScenarioEntry:
-    """One shipped scenario: its name, title and question, and the file."""
+    """One shipped scenario: its name, title and question, the file, and whether it is a trial or a killing assay."""
 
     name: str
     title: str
     question: str
     path: Path
+    kind: Kind
 
 
 class Listing(tuple[ScenarioEntry, ...]):
@@ -88,9 +96,9 @@ def list_scenarios() -> Listing:
     return Listing(_entry(name, path) for name, path in sorted(_shipped().items()))
 
 
-def scenario_names() -> list[str]:
-    """Return the names of the shipped scenarios, sorted."""
-    return sorted(_shipped())
+def scenario_names(kind: Kind | None = None) -> list[str]:
+    """Return the names of the shipped scenarios, sorted; of one kind, where it is given."""
+    return [entry.name for entry in list_scenarios() if kind in (None, entry.kind)]
 
 
 def load(name_or_path: str | os.PathLike[str], changes: Mapping[str, Any] | None = None) -> Scenario:
@@ -117,19 +125,9 @@ def load(name_or_path: str | os.PathLike[str], changes: Mapping[str, Any] | None
     >>> load("untreated").name
     'untreated'
     """
-    from pydantic import ValidationError
-
     from sim.trial.scenario import Scenario
-    from sim.trial.scenario_messages import explain
 
-    source = _Source.read(find(name_or_path), ())
-    try:
-        scenario = Scenario.model_validate(source.data)
-    except ValidationError as error:
-        problems = explain(error, Scenario)
-        raise ScenarioError(*(problem.line(source.where(problem.place)) for problem in problems)) from None
-    if changes:
-        scenario = scenario.with_(changes)
+    scenario, source = read_as(name_or_path, Scenario, changes, kind="trial")
     if scenario.parameters:
         from sim.trial.scenario_parameters import parameter_problems
 
@@ -139,6 +137,57 @@ def load(name_or_path: str | os.PathLike[str], changes: Mapping[str, Any] | None
             places = (source.where(item.place) if item.place[:2] in source.lines else "" for item in wrong)
             raise ScenarioError(*(item.line(place) for item, place in zip(wrong, places, strict=True)))
     return scenario
+
+
+def read_as(
+    name_or_path: str | os.PathLike[str], model: type[D], changes: Mapping[str, Any] | None, *, kind: Kind
+) -> tuple[D, Source]:
+    """Read a file as one kind of document, with the source that knows its lines.
+
+    Parameters
+    ----------
+    name_or_path, changes
+        As for `load`.
+    model : type of Document
+    kind : {"trial", "killing assay"}
+        What the model describes; a file of the other kind is refused.
+
+    Raises
+    ------
+    ScenarioError
+        As `load`.
+    """
+    from pydantic import ValidationError
+
+    from sim.trial.scenario_messages import explain
+
+    source = Source.read(find(name_or_path), ())
+    if source.kind != kind:
+        raise ScenarioError(
+            f"{source.name}: a {source.kind}; a {kind} is needed here; run it by `cartsim run`, or in Python by {_RUN[source.kind]}"
+        )
+    try:
+        document = model.model_validate(source.data)
+    except ValidationError as error:
+        problems = explain(error, model)
+        raise ScenarioError(*(problem.line(source.where(problem.place)) for problem in problems)) from None
+    return (document.with_(changes) if changes else document), source
+
+
+def kind_of(name_or_path: str | os.PathLike[str]) -> Kind:
+    """Say what a file describes.
+
+    Raises
+    ------
+    ScenarioError
+        When it cannot be found or read.
+
+    Examples
+    --------
+    >>> kind_of("untreated")
+    'trial'
+    """
+    return Source.read(find(name_or_path), ()).kind
 
 
 def find(name_or_path: str | os.PathLike[str]) -> Path:
@@ -172,7 +221,7 @@ def find(name_or_path: str | os.PathLike[str]) -> Path:
     raise ScenarioError(f"scenario: '{text}'; no scenario and no file has this name; {fix}")
 
 
-def to_yaml(scenario: Scenario) -> str:
+def to_yaml(scenario: Kinds) -> str:
     """Return a scenario with every default as the text of a scenario file.
 
     Examples
@@ -235,7 +284,7 @@ def read_assignments(assignments: Iterable[str]) -> dict[str, Any]:
 
 
 @dataclass
-class _Source:
+class Source:
     """Merged data of a scenario file and what it extends, with the file and line of every entry."""
 
     data: dict[str, Any]
@@ -243,7 +292,7 @@ class _Source:
     name: str
 
     @classmethod
-    def read(cls, path: Path, chain: tuple[Path, ...]) -> _Source:
+    def read(cls, path: Path, chain: tuple[Path, ...]) -> Source:
         name = _shown(path)
         document = read_text(decode(_bytes(path, name), name), name)
         if not isinstance(document.data, dict):
@@ -254,6 +303,11 @@ class _Source:
         own = cls(document.data, {place: (name, line) for place, line in document.lines.items()}, name)
         base = document.data.get("extends")
         return own if base is None else own._extended(base, path, chain, document)
+
+    @property
+    def kind(self) -> Kind:
+        """What the file describes; a dish makes it an assay."""
+        return "killing assay" if "dish" in self.data else "trial"
 
     def where(self, place: Sequence[str | int]) -> str:
         """Return ``file:line`` of a place, or of the nearest block around it."""
@@ -266,7 +320,7 @@ class _Source:
         file, line = self.lines.get(here, (self.name, 1))
         return f"{file}:{line}"
 
-    def _extended(self, base: object, path: Path, chain: tuple[Path, ...], document: Document) -> _Source:
+    def _extended(self, base: object, path: Path, chain: tuple[Path, ...], document: Document) -> Source:
         refuse = partial(_refuse_extends, f"{self.name}:{document.lines[('extends',)]}", base)
         if not isinstance(base, str):
             raise refuse("must be a name or a path", "write for example extends: fry2018-cd22")
@@ -283,11 +337,11 @@ class _Source:
                 "no scenario and no file has this name",
                 suggest(base, _shipped(), "give the path relative to this file"),
             )
-        below = _Source.read(found, seen)
+        below = Source.read(found, seen)
         lines = dict(below.lines)
         data = _merge(below.data, self.data, (), lines)
         lines.update(self.lines)
-        return _Source(data, lines, self.name)
+        return Source(data, lines, self.name)
 
 
 def _refuse_extends(where: str, base: object, rule: str, fix: str) -> ScenarioError:
@@ -333,13 +387,15 @@ def _entry(name: str, path: Path) -> ScenarioEntry:
     """Read the head of a shipped file; the blocks below it are not parsed."""
     shown = _shown(path)
     head = []
-    for line in decode(_bytes(path, shown), shown).splitlines():
+    lines = decode(_bytes(path, shown), shown).splitlines()
+    kind: Kind = "killing assay" if any(line.startswith("dish:") for line in lines) else "trial"
+    for line in lines:
         key = line.partition(":")[0]
         if line[:1].isalpha() and key not in _HEADER:
             break
         head.append(line)
     data = read_text("\n".join(head), shown).data or {}
-    return ScenarioEntry(name, str(data.get("title") or ""), str(data.get("question") or ""), path)
+    return ScenarioEntry(name, str(data.get("title") or ""), str(data.get("question") or ""), path, kind)
 
 
 def _bytes(path: Path, name: str) -> bytes:

@@ -12,7 +12,7 @@ from sim.trial.problems import Problem, show, suggest
 
 __all__ = ["apply"]
 
-_OPEN = {"parameters", "products", "arms"}
+_OPEN = {"parameters", "products", "arms", "lines"}
 """Mappings at the top whose keys the author chooses."""
 
 _WORDS = {"lymphodepletion", "transplant", "bridging", "consolidation"}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sim.trial.laws import Law
     from sim.trial.scenario import Scenario
 
-__all__ = ["parameter_problems"]
+__all__ = ["parameter_problems", "value_problems"]
 
 # Spellings of "no unit" in models and scenarios.
 _PLAIN = frozenset({"", "1", "fraction", "healthy = 1"})
@@ -44,7 +44,7 @@ def parameter_problems(scenario: Scenario, parameters: Iterable[Parameter] | Non
     for name, law in scenario.parameters.items():
         place = ("parameters", name)
         if name in known:
-            problems += [problem.under(place) for problem in _value_problems(law, known[name])]
+            problems += [problem.under(place) for problem in value_problems(law, known[name])]
         elif name in SINGLE_CELL_PARAMETERS:
             rule = f"is of single cells, which kernel {scenario.engine.kernel} has not"
             problems.append(
@@ -56,7 +56,7 @@ def parameter_problems(scenario: Scenario, parameters: Iterable[Parameter] | Non
     return problems
 
 
-def _value_problems(law: Law, parameter: Parameter) -> Iterator[Problem]:
+def value_problems(law: Law, parameter: Parameter) -> Iterator[Problem]:
     """Yield what is wrong with a law: its unit, or a sign that no rate, time or amount of the model has."""
     same = law.unit == parameter.unit or {law.unit, parameter.unit} <= _PLAIN
     # A number without a unit is in the model's.

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from sim.dish.reading import load_assay
 from sim.errors import ScenarioError
 from sim.trial.scenario import Scenario
 from sim.trial.scenario_io import find, list_scenarios, load, read_assignments, scenario_names, to_yaml
@@ -23,7 +24,10 @@ def test_the_list_holds_every_shipped_scenario_with_its_question():
     assert [entry.name for entry in listing] == scenario_names()
     assert all(entry.title and entry.question for entry in listing)
     assert [(entry.title, entry.question) for entry in listing] == [
-        (scenario.title, scenario.question) for scenario in map(load, scenario_names())
+        (scenario.title, scenario.question)
+        for scenario in [
+            {"trial": load, "killing assay": load_assay}[entry.kind](entry.name) for entry in listing
+        ]
     ]
 
 
@@ -47,7 +51,7 @@ def test_changes_can_be_given_while_loading():
 
 
 def test_the_yaml_of_a_scenario_reads_back_as_the_same(tmp_path):
-    for name in scenario_names():
+    for name in scenario_names("trial"):
         scenario = load(name)
         assert (
             load(write(tmp_path, f"{name}.yaml", to_yaml(scenario))).content_hash() == scenario.content_hash()

@@ -1,0 +1,1 @@
+"""Killing assays: leukaemia cells and CAR T cells one by one in a dish."""

@@ -1,0 +1,234 @@
+"""The killing assay as data: lines of target cells, CAR T cells of each product, the ratios at which they meet, and when one looks.
+
+A file with a block ``dish`` describes an assay in place of a trial; products, parameters and numbers are written as in a trial.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from sim.models.agents import SINGLE_CELL_PARAMETERS
+from sim.models.design import Design, ProductDesign
+from sim.models.leukaemia import build
+from sim.network.elements import Parameter
+from sim.trial.document import Document
+from sim.trial.law_forms import Rule
+from sim.trial.laws import Law
+from sim.trial.problems import Problem, show, suggest
+from sim.trial.regimen import form_of
+from sim.trial.scenario_fields import (
+    Block,
+    Freeze,
+    Integer,
+    Name,
+    Names,
+    Quantity,
+    Scalar,
+    Share,
+    Text,
+    refuse,
+)
+from sim.trial.scenario_parameters import value_problems
+from sim.trial.scenario_schema import Product
+
+__all__ = ["Dish", "KillingAssay", "TargetLine", "design_of_dish", "dish_parameters"]
+
+_Density = Annotated[float, Scalar(Rule("density", low=0.0, open_low=True))]
+_Spread = Annotated[float, Scalar(Rule("number", low=0.0, high=2.0))]
+_Hour = Annotated[float, Scalar(Rule("number", low=0.0, high=1000.0))]
+_Ratio = Annotated[float, Scalar(Rule("number", low=0.0, high=1000.0, open_low=True))]
+CONTROL = 0.0
+"""The ratio of wells without CAR T cells, which every assay has: lysis is told against them."""
+
+
+class TargetLine(Block):
+    """Target cells of one kind; what is left out is the model's.
+
+    Attributes
+    ----------
+    label : str
+    cd19_density, cd22_density : float, optional
+        Median, molecules/cell, above 0.
+    cd19_spread, cd22_spread : float, optional
+        SD between cells, log10.
+    source, note : str
+    """
+
+    label: Text = ""
+    cd19_density: _Density | None = None
+    cd22_density: _Density | None = None
+    cd19_spread: _Spread | None = None
+    cd22_spread: _Spread | None = None
+    source: Text = ""
+    note: Text = ""
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """Parameters of the network that the line sets."""
+        names = ("cd19_density", "cd22_density", "cd19_spread", "cd22_spread")
+        return {name: float(getattr(self, name)) for name in names if getattr(self, name) is not None}
+
+
+class Dish(Block):
+    """What is put together, for how long, and when it is looked at.
+
+    Attributes
+    ----------
+    targets : int
+        Target cells of a well.
+    ratios : tuple of float
+        Effector to target, ascending; wells without CAR T cells come on top.
+    hours : float
+        Length of the assay.
+    sampled : tuple of float
+        Hours at which cells are counted, ascending; the last is the end.
+    wells : int
+        Wells of each line, product and ratio.
+    memory_fraction : float
+        Share of memory cells among the CAR T cells.
+    room : int
+        Cells of a kind for which there is room in a well; one that needs more ends with the status ``capacity``.
+    step : float
+        Hours of a step between cells and medium.
+    """
+
+    targets: Annotated[Integer, Field(ge=1, le=5_000_000)] = 20_000
+    ratios: Annotated[tuple[_Ratio, ...], Field(min_length=1, max_length=50)] = (0.25, 0.5, 1.0, 2.0, 4.0)
+    hours: Annotated[float, Scalar(Rule("number", low=0.0, high=1000.0, open_low=True))] = 72.0
+    sampled: Annotated[tuple[_Hour, ...], Field(min_length=1, max_length=500)] = (
+        0.0,
+        4.0,
+        8.0,
+        24.0,
+        48.0,
+        72.0,
+    )
+    wells: Annotated[Integer, Field(ge=1, le=10_000)] = 6
+    memory_fraction: Share = 0.0
+    room: Annotated[Integer, Field(ge=1, le=50_000_000)] = 1_000_000
+    step: Annotated[float, Scalar(Rule("number", low=0.01, high=24.0))] = 0.5
+
+
+class KillingAssay(Document):
+    """One killing assay.
+
+    Attributes
+    ----------
+    schema_version : int
+        1.
+    name, title, question, source, notes : str
+    extends : str, optional
+    dish : Dish
+    lines : dict of str to TargetLine
+        Target cells; each is tried with each product.
+    products : dict of str to Product
+        As in a trial; of laws their medians are taken, as a well holds the cells of one donor.
+    parameters : dict of str to Law
+        Parameters of the model that the assay sets, in the model's unit; of laws their medians.
+
+    Examples
+    --------
+    >>> from sim.dish.reading import load_assay
+    >>> assay = load_assay("killing-assay")
+    >>> assay.dish.hours, sorted(assay.lines)
+    (72.0, ['high', 'low'])
+    """
+
+    schema_version: Literal[1]
+    name: Names
+    title: Text = ""
+    question: Text = ""
+    source: Text = ""
+    notes: Text = ""
+    extends: Text | None = None
+    dish: Dish
+    lines: Annotated[dict[Name, TargetLine], Field(min_length=1), Freeze]
+    products: Annotated[dict[Name, Product], Field(min_length=1), Freeze]
+    parameters: Annotated[dict[Name, Annotated[Law, Quantity(Rule())]], Freeze] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> KillingAssay:
+        problems = [*_dish_problems(self.dish), *_parameter_problems(self)]
+        if problems:
+            refuse(problems)
+        return self
+
+    def values_of(self, line: str, product: str) -> dict[str, float]:
+        """Return the parameters of the network that a line and a product set, by name."""
+        values = {name: law.median() for name, law in self.parameters.items()}
+        given = self.products[product]
+        laws = {
+            f"stimulation_shift_{product}": given.stimulation_shift,
+            f"effector_division_rate_{product}": given.expansion,
+            f"memory_death_rate_{product}": given.memory_death,
+        }
+        for target in given.targets:
+            laws[f"threshold_{product}_{target}"] = given.threshold_of(target)
+            laws[f"strength_{product}_{target}"] = given.arm_strength_of(target)
+        values |= {name: law.median() for name, law in laws.items() if law is not None}
+        return values | self.lines[line].parameters
+
+
+def design_of_dish(assay: KillingAssay, product: str, *, agents: bool = True) -> Design:
+    """Return the structure of the network of one product's wells, with the cells as agents or as numbers by class."""
+    given = assay.products[product]
+    one = ProductDesign(product, tuple(given.targets), form_of(given))
+    return Design(products=(one,), host=False, agents=agents, car_t_agents=agents)
+
+
+def dish_parameters(assay: KillingAssay) -> dict[str, Parameter]:
+    """Return the parameters of all wells by name, without what the cells tell."""
+    known: dict[str, Parameter] = {}
+    for product in assay.products:
+        own = build(design_of_dish(assay, product)).all_parameters
+        known |= {p.name: p for p in own if not p.description.startswith("told by")}
+    return known
+
+
+def _dish_problems(dish: Dish) -> list[Problem]:
+    """Return what is wrong between the numbers of a dish."""
+    problems = []
+    for name in ("ratios", "sampled"):
+        values = getattr(dish, name)
+        if any(b <= a for a, b in pairwise(values)):
+            rule = "must ascend, each number once"
+            problems.append(Problem(("dish", name), show(list(values)), rule, "sort them and remove doubles"))
+    if dish.sampled[-1] != dish.hours:
+        rule = f"must end with the hours of the assay ({dish.hours:g})"
+        problems.append(
+            Problem(("dish", "sampled"), show(list(dish.sampled)), rule, "add the last hour, or change hours")
+        )
+    for name, cells in (("targets", float(dish.targets)), ("ratios", dish.targets * max(dish.ratios))):
+        if cells > dish.room:
+            rule = f"must fit into the room for {dish.room} cells"
+            problems.append(
+                Problem(("dish", name), f"{cells:.0f} cells", rule, "give fewer, or raise dish.room")
+            )
+    return problems
+
+
+def _parameter_problems(assay: KillingAssay) -> list[Problem]:
+    """Return what is wrong with the parameters: unknown to a dish, another unit, a sign that none may have."""
+    known = dish_parameters(assay)
+    problems = []
+    for name, law in assay.parameters.items():
+        place = ("parameters", name)
+        if name in known:
+            problems += [problem.under(place) for problem in value_problems(law, known[name])]
+        else:
+            fix = suggest(name, known, f"for example {', '.join(SINGLE_CELL_PARAMETERS[:3])}")
+            problems.append(Problem(place, show(law.median()), "names no parameter of a dish", fix))
+    order = assay.parameters.get("exhaustion_order")
+    if order is not None and order.median() < 1.0:
+        problems.append(
+            Problem(
+                ("parameters", "exhaustion_order"),
+                show(order.median()),
+                "must be at least 1",
+                "give 1 or more",
+            )
+        )
+    return problems
