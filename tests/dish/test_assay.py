@@ -200,9 +200,7 @@ class TestFolder:
         again = run_assay(small, seed=1, out=folder)
         for name, column in result.wells.items():
             np.testing.assert_array_equal(column, again.wells[name], err_msg=name)
-        assert again.rows() == pytest.approx(result.rows(), nan_ok=True) or len(again.rows()) == len(
-            result.rows()
-        )
+        assert repr(again.rows()) == repr(result.rows())
         assert (folder / "figures" / "killing.png").stat().st_size > 10_000
         assert (folder / "summary.csv").read_text().splitlines()[0].startswith("line,product,ratio,wells")
 
