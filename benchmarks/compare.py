@@ -1,4 +1,5 @@
-"""How fast are other programs and ours at the same work, and how wrong? `make bench-peers` prints the table; units: trajectories/s, events/s.
+"""How fast are other programs and ours at the same work, and how wrong? `make bench-peers` prints the table; units: trajectories/s, events/s, cells
+times steps/s.
 
 Each program runs in a process and an environment of its own, on one core unless said, in turn with ours; a ratio is the median over repeats.
 Errors come from the same run: of differential equations against SciPy's DOP853 at a relative tolerance of 1e-13, whose own error is taken from
@@ -21,6 +22,13 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks import event_networks, twelve_states
+from benchmarks.compare_cells import (
+    CELL_PEERS,
+    SHORTER,
+    compare_cell_memory,
+    compare_cell_peer,
+    compare_cell_threads,
+)
 from benchmarks.compare_report import print_table, write_figure, write_markdown, write_summary
 from benchmarks.problems import mean_error, problem_of, trajectory_errors, worst_deviation
 from benchmarks.workers import PeerError, Timings, Worker, interleave
@@ -39,7 +47,7 @@ LADDER = [10.0 ** (-k / 8) for k in range(16, 65)]
 CURVE = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
 """Tolerances of a peer's curve of work and precision."""
 OURS = "cartsim_itself"
-PARTS = ("ode", "events", "leap")
+PARTS = ("ode", "events", "leap", "cells")
 """Each the first word of the work that its lines name."""
 
 
@@ -310,6 +318,20 @@ def compare_leaps(report: Report, folder: Path) -> None:
     )  # fmt: skip
 
 
+def compare_cells(report: Report, folder: Path) -> None:
+    """Measure single cells in held surroundings."""
+    for peer in CELL_PEERS:
+        for shorter in (1, SHORTER):
+            with said(report, "cells", peer.name):
+                fields, versions = compare_cell_peer(
+                    peer, folder, shorter, report.repeats, report.clock, report.core
+                )
+                report.versions.update(versions)
+                report.add(Line(**fields))
+    report.add(Line(**compare_cell_threads(folder, report.repeats)))
+    report.add(Line(**compare_cell_memory(folder, report.core)))
+
+
 class said:  # noqa: N801 - read as a word of the sentence
     """Turn a peer that cannot be measured into a line with its reason."""
 
@@ -352,6 +374,8 @@ def measure(report: Report, parts: set[str]) -> None:
         if "leap" in parts:
             with said(report, "leap", "GillesPy2 TauLeapingCSolver"):
                 compare_leaps(report, root / event_networks.car_t.__name__)
+        if "cells" in parts:
+            compare_cells(report, root / "cells")
 
 
 def keep_others(report: Report, file: Path, parts: set[str]) -> None:

@@ -193,7 +193,9 @@ def antimony(problem: Problem) -> str:
     return "\n".join([*lines, "end"]) + "\n"
 
 
-def serve(prepare: Callable[[Problem], tuple[Run, dict[str, str]]]) -> None:
+def serve(
+    prepare: Callable[[Any], tuple[Run, dict[str, str]]], read: Callable[[Path], Any] = Problem.read
+) -> None:
     """Read the problem, get ready, and answer requests until the input ends.
 
     Parameters
@@ -201,6 +203,8 @@ def serve(prepare: Callable[[Problem], tuple[Run, dict[str, str]]]) -> None:
     prepare : callable
         Takes the problem, does all that need be done once, and returns the function of a run and the versions to be named. A run takes a
         request and returns an array (rows, times, species) or a list of rows, or such a thing and a dict of further facts.
+    read : callable(folder)
+        Returns the problem that `prepare` takes.
     """
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print is no answer
@@ -212,7 +216,7 @@ def serve(prepare: Callable[[Problem], tuple[Run, dict[str, str]]]) -> None:
     folder = Path(sys.argv[1])
     try:
         begin = time.perf_counter()
-        run, versions = prepare(Problem.read(folder))
+        run, versions = prepare(read(folder))
         answer({"ready": True, "versions": versions, "setup_seconds": time.perf_counter() - begin})
     except Exception as problem:  # noqa: BLE001 - the driver says why and goes on with others
         traceback.print_exc()

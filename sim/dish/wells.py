@@ -169,7 +169,7 @@ def _targets(
     """Make target cells, each a line of its own, with two copies of CD19 and densities from their stationary law."""
     from scipy.special import ndtri
 
-    from sim.kernels import agents as kernel
+    from sim.kernels import agent_layout as kernel
 
     seed, condition, well = key
     luck: Any = uniforms(seed, [condition], PURPOSES["handing over"], replicate=well, count=2 * n)[0]

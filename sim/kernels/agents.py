@@ -17,134 +17,94 @@ order  at a candidate                            hazard
 8      nothing                                   what is left of the greatest rate
 =====  ========================================  ===========================================================================
 
-Daughters live through the rest of the step in the same way. So the law of numbers, clones and densities in held surroundings is exact at
+Daughters live through the rest of the step in the same way. Candidates wait in a queue, in which a cell stands once; the latest are taken by
+the block (sim/kernels/agent_blocks.py), so that what is computed of a cell is vector instructions. So the law of numbers, clones and densities in held surroundings is exact at
 any step; only the hold is an approximation, of second order in the step.
 
-Cells lie in chunks, each with streams of its own for when and what happens, for densities, and for mutations: neither the number of threads nor
+Cells lie in chunks, each with streams of its own for when and what happens, for densities at divisions, and for mutations, and with lanes for
+the walk: neither the number of threads nor
 what another chunk does changes a byte. The record of a cell has 27 bytes.
 
-References: thinning: Lewis and Shedler, Nav. Res. Logist. Q. 26 (1979) 403, doi:10.1002/nav.3800260304; exact steps of the walk: Gillespie,
-Phys. Rev. E 54 (1996) 2084, doi:10.1103/PhysRevE.54.2084.
+Reference: thinning: Lewis and Shedler, Nav. Res. Logist. Q. 26 (1979) 403, doi:10.1002/nav.3800260304.
 """
 
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
 
-from sim.kernels._jit import inline_jit, jit, jit_as
+from sim.kernels._jit import jit, jit_as, jit_merged
+from sim.kernels.agent_blocks import (
+    BLOCK,
+    RECOGNISE,
+    law_of_densities,
+    look,
+    new_block,
+    put_cells,
+    take_cells,
+)  # fmt: skip
+from sim.kernels.agent_layout import (
+    AWAKENING,
+    CD22_LOSS,
+    CONTACTS,
+    COPIES,
+    DEAD,
+    DEATH,
+    DENSITIES,
+    DIVISION,
+    EVENTS,
+    FIRST_HIT,
+    FLAGS,
+    HEAD,
+    KILLING,
+    LAW,
+    LN19,
+    LOST,
+    MARKS,
+    MUTATIONS,
+    NOISE19,
+    PRODUCTS,
+    QUIESCENCE,
+    QUIESCENT,
+    SECOND_HIT,
+    SHED,
+    SHED19,
+    SITE,
+    SITE_AT,
+    SITES,
+    SWITCH,
+    SWITCHED,
+    VALUES,
+)  # fmt: skip
+from sim.kernels.elementary import prefetch
 from sim.kernels.random import uniform
 from sim.kernels.samplers import exponential, normal
 from sim.kernels.status import CAPACITY, NON_FINITE, OK
 
-(
-    DIVISION, DEATH, FIRST_HIT, SECOND_HIT, CD22_LOSS, SWITCH, CD19, CD22, SPREAD19, SPREAD22, RELAX19, RELAX22, INHERITED, CONTACTS,
-    CONTACT_LOSS, RECOVERY, QUIESCENCE, AWAKENING, KILLING, STEEPNESS,
-) = range(20)  # fmt: skip
-"""Places of what every cell is told (sim/models/agents.py: `signals`), rates a day, densities in molecules per cell, spreads in log10."""
-SITES, PRODUCTS, PAIRS, SITE_AT, HEAD = range(5)
-"""Places of the layout: numbers of sites, products and pairs that compete; where the signals of sites begin; then, for each product, places
-of its active cells and of its load, and whether it sees CD19 and CD22; then the two products of each pair."""
-LN19, LN22, SHED19, SHED22, TOUCHED, VALUES = range(6)
-"""Rows of a chunk's values (float32): ln of the density of two copies of CD19 and of CD22, ln of what contacts have left, day of the last look."""
-COPIES, FLAGS, SITE, MARKS = range(4)
-"""Rows of a chunk's marks (uint8)."""
-LOST, SWITCHED, QUIESCENT, DEAD = 1, 2, 4, 128
-"""Bits of FLAGS."""
-EVENTS, DENSITIES, MUTATIONS, STREAMS = range(4)
-"""Rows of a chunk's streams."""
-WALK19, WALK22, NOISE19, NOISE22, MEAN19, MEAN22, SHED, LAW = range(8)
-"""Places of the law of the densities, taken from the signals once a step."""
-LN10 = math.log(10.0)
-LOW_CD22 = 0.5
-"""Share of the patient's median CD22 below which a cell counts as CD22-low; as in sim/models/observables.py."""
-OUTSTANDING = 1024
-"""Daughters of a step that wait for their turn; each is followed before the next is taken up, so that a few wait at most."""
-
-_step = types.void(types.float64, types.float64, types.float64[::1], types.float64[::1])
-RECOGNISE = _step
-"""recognise(d19, d22, y, phi): phi of every product, or psi, for a cell of such densities under the signals y."""
+QUEUE = 64 * BLOCK
+"""Candidates that wait at most. The latest come first, so that a line is followed to its end: a block and what comes of it wait, and no more
+than a block for each further generation within a step."""
+FULL = -1
 
 
-@jit
-def law_of_densities(y, law):
-    """Write the law of the densities that the signals tell."""
-    for k in range(2):
-        spread, relaxation = LN10 * y[SPREAD19 + k], y[RELAX19 + k]
-        made = y[INHERITED] if relaxation < math.inf and y[DIVISION] > 0.0 else 0.0
-        law[WALK19 + k] = spread * math.sqrt(1.0 - made)
-        law[NOISE19 + k] = spread * math.sqrt(made / (relaxation * y[DIVISION])) if made > 0.0 else 0.0
-        law[MEAN19 + k] = math.log(y[CD19 + k])
-    law[SHED] = math.log1p(-y[CONTACT_LOSS]) if y[CONTACT_LOSS] < 1.0 else -100.0
+class Chunk(NamedTuple):
+    """One chunk's cells and what its luck comes from, as `step_cells` takes them of all chunks."""
+
+    values: Any
+    marks: Any
+    clone: Any
+    streams: Any
+    lanes: Any
+    kills: Any
 
 
-@jit
-def walk(i, now, y, law, values, stream):
-    """Bring the densities of cell i to the day `now`."""
-    past = now - values[TOUCHED, i]
-    if not past > 0.0:
-        return
-    for k in range(2):
-        if y[RELAX19 + k] < math.inf:
-            left = math.exp(-past / y[RELAX19 + k])
-            mean = law[MEAN19 + k]
-            x = mean + (values[LN19 + k, i] - mean) * left
-            if law[WALK19 + k] > 0.0:
-                x += law[WALK19 + k] * math.sqrt(1.0 - left * left) * normal(stream)
-            values[LN19 + k, i] = x
-        if values[SHED19 + k, i] != 0.0:
-            values[SHED19 + k, i] *= math.exp(-past / y[RECOVERY])
-    values[TOUCHED, i] = now
+class Queue(NamedTuple):
+    """Cells whose next candidate falls into the step, its day, and the places of cells that have died in it."""
 
-
-@inline_jit
-def cd19_of(i, values, marks):
-    """Return the CD19 density of cell i, molecules/cell."""
-    if marks[COPIES, i] == 0:
-        return 0.0
-    return 0.5 * marks[COPIES, i] * math.exp(values[LN19, i] + values[SHED19, i])
-
-
-@inline_jit
-def cd22_of(i, values, marks):
-    """Return the CD22 density of cell i, molecules/cell."""
-    if marks[FLAGS, i] & LOST:
-        return 0.0
-    return math.exp(values[LN22, i] + values[SHED22, i])
-
-
-@inline_jit
-def access_of(site, y, layout):
-    """Return how well CAR T cells reach a site, 1 in the marrow."""
-    return 1.0 if site == 0 else y[layout[SITE_AT] + 3 * (site - 1)]
-
-
-@jit
-def killing_of(phi, y, layout):
-    """Return the hazard of a cell with such recognition in the marrow to be killed."""
-    products, rivals, total = layout[PRODUCTS], 0.0, 0.0
-    for k in range(products):
-        rivals += phi[k] * y[layout[HEAD + 4 * k]]
-    for k in range(products):
-        if phi[k] > 0.0:
-            total += phi[k] * y[layout[HEAD + 4 * k]] / (y[layout[HEAD + 4 * k + 1]] + rivals)
-    return y[KILLING] * total if products > 0 else 0.0
-
-
-@jit
-def killer_of(u, phi, y, layout):
-    """Return the product that has killed a cell, by u in [0, 1) and each product's share of the hazard."""
-    products, rivals, total = layout[PRODUCTS], 0.0, 0.0
-    for k in range(products):
-        rivals += phi[k] * y[layout[HEAD + 4 * k]]
-    for k in range(products):
-        total += phi[k] * y[layout[HEAD + 4 * k]] / (y[layout[HEAD + 4 * k + 1]] + rivals)
-    u *= total
-    for k in range(products - 1):
-        u -= phi[k] * y[layout[HEAD + 4 * k]] / (y[layout[HEAD + 4 * k + 1]] + rivals)
-        if u < 0.0:
-            return k
-    return products - 1
+    cells: Any
+    days: Any
+    graves: Any
 
 
 @jit
@@ -166,9 +126,10 @@ def greatest_rate(y, layout):
     return y[DIVISION] + y[DEATH] + max(away, leaving) + max(y[QUIESCENCE], y[AWAKENING]) + killing
 
 
-@jit
-def divide(i, n, y, law, values, marks, clone, streams):
+@jit_merged
+def divide(i, n, y, law, chunk):
     """Let cell i divide; its daughter is cell n."""
+    values, marks, clone, streams = chunk.values, chunk.marks, chunk.clone, chunk.streams
     for k in range(VALUES):
         values[k, n] = values[k, i]
     for k in range(MARKS):
@@ -199,16 +160,17 @@ def divide(i, n, y, law, values, marks, clone, streams):
         marks[FLAGS, n] |= LOST | SWITCHED
 
 
-@jit
-def live(i, n, now, bound, y, law, layout, lysis, values, marks, clone, streams, phi, kills):
-    """Decide what happens to cell i at a candidate; return the number of cells, one more after a division."""
-    walk(i, now, y, law, values, streams[DENSITIES])
-    stream = streams[EVENTS]
-    u = uniform(stream) * bound
+@jit_merged
+def act(i, j, n, u, y, law, layout, chunk, block):
+    """Decide what happens to cell i, column j of its block, at a candidate; return the number of cells, one more after a division.
+
+    `u` is uniform between 0 and the greatest rate.
+    """
+    marks = chunk.marks
     site, asleep = marks[SITE, i], marks[FLAGS, i] & QUIESCENT
     if not asleep:
         if u < y[DIVISION]:
-            divide(i, n, y, law, values, marks, clone, streams)
+            divide(i, n, y, law, chunk)
             return n + 1
         u -= y[DIVISION]
     if u < y[DEATH]:
@@ -234,29 +196,42 @@ def live(i, n, now, bound, y, law, layout, lysis, values, marks, clone, streams,
         marks[FLAGS, i] ^= QUIESCENT
         return n
     u -= rate
-    if layout[PRODUCTS] == 0:
-        return n
-    lysis(cd19_of(i, values, marks), cd22_of(i, values, marks), y, phi)
-    killing = access_of(site, y, layout) * killing_of(phi, y, layout)
+    killing = block.hazard[j]
     if u < killing:
         marks[FLAGS, i] |= DEAD
-        kills[killer_of(u / killing, phi, y, layout)] += 1.0
+        chunk.kills[killer_of(j, u / killing, y, layout, block.phi)] += 1.0
         return n
     u -= killing
     if u < killing * y[CONTACTS]:
-        lose(i, u / (killing * y[CONTACTS]), y, law, layout, values, phi)
+        lose(i, j, u / (killing * y[CONTACTS]), y, law, layout, block.phi, chunk.values)
     return n
 
 
 @jit
-def lose(i, u, y, law, layout, values, phi):
+def killer_of(j, u, y, layout, phi):
+    """Return the product that has killed the cell in column j, by u in [0, 1) and each product's share of the hazard."""
+    products, rivals, total = layout[PRODUCTS], 0.0, 0.0
+    for k in range(products):
+        rivals += phi[k, j] * y[layout[HEAD + 4 * k]]
+    for k in range(products):
+        total += phi[k, j] * y[layout[HEAD + 4 * k]] / (y[layout[HEAD + 4 * k + 1]] + rivals)
+    u *= total
+    for k in range(products - 1):
+        u -= phi[k, j] * y[layout[HEAD + 4 * k]] / (y[layout[HEAD + 4 * k + 1]] + rivals)
+        if u < 0.0:
+            return k
+    return products - 1
+
+
+@jit_merged
+def lose(i, j, u, y, law, layout, phi, values):
     """Take from cell i a part of the antigens that one product sees, the product chosen by its share of the killing."""
     products, total = layout[PRODUCTS], 0.0
     for k in range(products):
-        total += phi[k] * y[layout[HEAD + 4 * k]]
+        total += phi[k, j] * y[layout[HEAD + 4 * k]]
     u *= total
     for k in range(products):
-        u -= phi[k] * y[layout[HEAD + 4 * k]]
+        u -= phi[k, j] * y[layout[HEAD + 4 * k]]
         if u < 0.0 or k == products - 1:
             for antigen in range(2):
                 if layout[HEAD + 4 * k + 2 + antigen] == 1:
@@ -265,20 +240,117 @@ def lose(i, u, y, law, layout, values, phi):
 
 
 @jit
-def close_up(n, values, marks, clone):
+def close_up(n, dead, chunk, queue):
     """Fill the places of dead cells from the end; return the number of cells."""
-    i = 0
-    while i < n:
-        if marks[FLAGS, i] & DEAD:
+    values, marks, clone = chunk.values, chunk.marks, chunk.clone
+    for k in range(dead):
+        while n > 0 and marks[FLAGS, n - 1] & DEAD:
             n -= 1
-            for k in range(VALUES):
-                values[k, i] = values[k, n]
-            for k in range(MARKS):
-                marks[k, i] = marks[k, n]
+        i = queue.graves[k]
+        if i < n:
+            n -= 1
+            for row in range(VALUES):
+                values[row, i] = values[row, n]
+            for row in range(MARKS):
+                marks[row, i] = marks[row, n]
             clone[i] = clone[n]
-        else:
-            i += 1
     return n
+
+
+@jit_merged
+def ask_for(i, chunk):
+    """Have the record of a cell brought to the cache: it is read a block later, from eight places."""
+    for k in range(VALUES):
+        prefetch(chunk.values, k, i)
+    for k in range(MARKS):
+        prefetch(chunk.marks, k, i)
+
+
+@jit_merged
+def call_up(cell, number, now, dt, per_step, waiting, chunk, queue):
+    """Let cells wait whose first candidate falls into the step, until a block is full; return the next cell, and how many wait.
+
+    Time runs through one cell's step after the other, with `per_step` candidates a step; what is left of a step after its first is drawn anew.
+    """
+    while waiting < BLOCK and cell < number:
+        steps = exponential(chunk.streams[EVENTS]) / per_step if per_step > 0.0 else math.inf
+        if not steps < number - cell:
+            return number, waiting
+        passed = int(steps)
+        queue.cells[waiting], queue.days[waiting] = cell + passed, now + (steps - passed) * dt
+        ask_for(cell + passed, chunk)
+        waiting += 1
+        cell += passed + 1
+    return cell, waiting
+
+
+@jit_merged
+def wait_again(i, day, end, idle, stream, waiting, queue):
+    """Let cell i wait for its next candidate, after `idle` days on average, if that falls into the step; return how many wait."""
+    day += exponential(stream) * idle
+    if day < end:
+        queue.cells[waiting], queue.days[waiting] = i, day
+        waiting += 1
+    return waiting
+
+
+@jit_merged
+def live(n, dead, waiting, end, bound, y, law, layout, recognise, chunk, queue, block):
+    """Take the last block of candidates that wait, and decide what happens at each; return the numbers of cells, of dead ones, and of those waiting.
+
+    The number of cells is `FULL` where there is no room.
+    """
+    m = min(waiting, BLOCK)
+    waiting -= m
+    for j in range(m):
+        block.cells[j], block.days[j] = queue.cells[waiting + j], queue.days[waiting + j]
+    take_cells(m, chunk.values, chunk.marks, block)
+    rows = look(m, y, law, layout, recognise, chunk.lanes, block)
+    put_cells(m, rows, block, chunk.values)
+    idle, stream = 1.0 / bound, chunk.streams[EVENTS]
+    for j in range(m):
+        i, before = block.cells[j], n
+        if n >= chunk.clone.shape[0] or waiting > QUEUE - 2:
+            return FULL, dead, waiting
+        n = act(i, j, n, uniform(stream) * bound, y, law, layout, chunk, block)
+        if chunk.marks[FLAGS, i] & DEAD:
+            queue.graves[dead] = i
+            dead += 1
+        else:
+            waiting = wait_again(i, block.days[j], end, idle, stream, waiting, queue)
+        if n > before:
+            waiting = wait_again(before, block.days[j], end, idle, stream, waiting, queue)
+    return n, dead, waiting
+
+
+@jit
+def spare(n, dead, site, share, chunk, queue):
+    """Let each cell of a site survive the step's events with this chance; return the number of dead cells."""
+    marks = chunk.marks
+    for i in range(n):
+        if marks[SITE, i] == site and not marks[FLAGS, i] & DEAD and uniform(chunk.streams[EVENTS]) >= share:
+            marks[FLAGS, i] |= DEAD
+            queue.graves[dead] = i
+            dead += 1
+    return dead
+
+
+@jit
+def live_through(number, now, dt, bound, y, law, layout, recognise, spared, chunk, queue, block):
+    """Let the cells of a chunk live for `dt` days, and take away the dead; return the number of cells, `FULL` where there is no room."""
+    n, cell, waiting, dead = number, 0, 0, 0
+    while n != FULL and (waiting > 0 or cell < number):
+        cell, waiting = call_up(cell, number, now, dt, bound * dt, waiting, chunk, queue)
+        if waiting > 0:
+            n, dead, waiting = live(
+                n, dead, waiting, now + dt, bound, y, law, layout, recognise, chunk, queue, block
+            )
+    if n == FULL:
+        return FULL
+    for site in range(layout[SITES]):
+        if spared[site] < 1.0:
+            dead = spare(n, dead, site, spared[site], chunk, queue)
+    return close_up(n, dead, chunk, queue)
 
 
 _chunk = (
@@ -293,6 +365,7 @@ _chunk = (
     types.int32[:, ::1],
     types.int64[::1],
     types.uint64[:, :, ::1],
+    types.uint64[:, :, ::1],
     types.float64[:, ::1],
     types.int64,
     types.int64,
@@ -300,7 +373,9 @@ _chunk = (
 
 
 @jit_as(types.int64(*_chunk), allocating=True)
-def step_cells(now, dt, y, layout, lysis, spared, values, marks, clone, number, streams, kills, begin, end):
+def step_cells(
+    now, dt, y, layout, recognise, spared, values, marks, clone, number, streams, lanes, kills, begin, end
+):
     """Let the cells of some chunks live from the day `now` for `dt` days, then spare a share of them at each site.
 
     Parameters
@@ -311,12 +386,13 @@ def step_cells(now, dt, y, layout, lysis, spared, values, marks, clone, number, 
         What the cells are told, of the middle of the step.
     layout : int64
         As `HEAD` says.
-    lysis : `RECOGNISE`
+    recognise : `RECOGNISE`
     spared : float64 (sites,)
         Shares that events of the step have left.
     values, marks, clone : (chunks, VALUES, capacity) float32, (chunks, MARKS, capacity) uint8, (chunks, capacity) int32
     number : int64 (chunks,)
-    streams : uint64 (chunks, STREAMS, words)
+    streams, lanes : uint64 (chunks, STREAMS, words), (chunks, WORDS, LANES)
+        Of each chunk; lanes as in sim/kernels/normal_lanes.py.
     kills : float64 (chunks, products)
         Cells that each product has killed are added.
     begin, end : int
@@ -327,142 +403,16 @@ def step_cells(now, dt, y, layout, lysis, spared, values, marks, clone, number, 
     int
         OK; CAPACITY when a chunk has no room; NON_FINITE when a signal is none.
     """
-    law, phi = np.zeros(LAW), np.zeros(max(1, layout[PRODUCTS]))
-    waiting, since = np.zeros(OUTSTANDING, np.int64), np.zeros(OUTSTANDING)
+    law, block = np.zeros(LAW), new_block(layout)
+    queue = Queue(np.zeros(QUEUE, np.int64), np.zeros(QUEUE), np.empty(clone.shape[1], np.int32))
     law_of_densities(y, law)
     bound = greatest_rate(y, layout)
     if not bound < math.inf:
         return NON_FINITE
-    cuts = False
-    for site in range(layout[SITES]):
-        cuts = cuts or spared[site] < 1.0
-    capacity = clone.shape[1]
     for c in range(begin, end):
-        n, first = number[c], number[c]
-        stream = streams[c, EVENTS]
-        place = exponential(stream) / bound if bound > 0.0 else math.inf
-        while place < first * dt:
-            i = min(int(place / dt), first - 1)
-            at = place - i * dt
-            if n >= capacity:
-                number[c] = close_up(n, values[c], marks[c], clone[c])
-                return CAPACITY
-            if not marks[c, FLAGS, i] & DEAD:
-                before, n = (
-                    n,
-                    live(
-                        i,
-                        n,
-                        now + at,
-                        bound,
-                        y,
-                        law,
-                        layout,
-                        lysis,
-                        values[c],
-                        marks[c],
-                        clone[c],
-                        streams[c],
-                        phi,
-                        kills[c],
-                    ),
-                )
-                wait = 0
-                if n > before:
-                    waiting[0], since[0], wait = before, at, 1
-                while wait > 0:
-                    wait -= 1
-                    j, then = waiting[wait], since[wait]
-                    while True:
-                        if n >= capacity or wait >= OUTSTANDING - 1:
-                            number[c] = close_up(n, values[c], marks[c], clone[c])
-                            return CAPACITY
-                        then += exponential(stream) / bound
-                        if then >= dt or marks[c, FLAGS, j] & DEAD:
-                            break
-                        before, n = (
-                            n,
-                            live(
-                                j,
-                                n,
-                                now + then,
-                                bound,
-                                y,
-                                law,
-                                layout,
-                                lysis,
-                                values[c],
-                                marks[c],
-                                clone[c],
-                                streams[c],
-                                phi,
-                                kills[c],
-                            ),
-                        )
-                        if n > before:
-                            waiting[wait], since[wait] = before, then
-                            wait += 1
-            place += exponential(stream) / bound
-        if cuts:
-            for i in range(n):
-                if not marks[c, FLAGS, i] & DEAD and uniform(stream) >= spared[marks[c, SITE, i]]:
-                    marks[c, FLAGS, i] |= DEAD
-        number[c] = close_up(n, values[c], marks[c], clone[c])
+        chunk = Chunk(values[c], marks[c], clone[c], streams[c], lanes[c], kills[c])
+        n = live_through(number[c], now, dt, bound, y, law, layout, recognise, spared, chunk, queue, block)
+        if n == FULL:
+            return CAPACITY
+        number[c] = n
     return OK
-
-
-_sums = (
-    types.float64,
-    types.float64[::1],
-    types.int64[::1],
-    types.FunctionType(RECOGNISE),
-    types.FunctionType(RECOGNISE),
-    types.float32[:, :, ::1],
-    types.uint8[:, :, ::1],
-    types.int64[::1],
-    types.uint64[:, :, ::1],
-    types.int64,
-    types.int64,
-    types.float64[:, ::1],
-)
-
-
-@jit_as(types.void(*_sums), allocating=True)
-def sum_cells(now, y, layout, lysis, stimulation, values, marks, number, streams, begin, end, sums):
-    """Bring all cells of some chunks to the day `now` and add up what they tell.
-
-    Parameters as in `step_cells`; ``sums`` (chunks, sites * (2 products + pairs + 2) + 6) receives for each site the cells, phi of each product,
-    psi of each, the lesser psi of each pair and the hazard of being killed; then the cells without CD19, that lost CD22, switched, low in CD22,
-    and the sums of the densities of CD19 and CD22.
-    """
-    products, pairs = layout[PRODUCTS], layout[PAIRS]
-    law, phi, psi = np.zeros(LAW), np.zeros(max(1, products)), np.zeros(max(1, products))
-    law_of_densities(y, law)
-    width = 2 + 2 * products + pairs
-    body = layout[SITES] * width
-    head = HEAD + 4 * products
-    for c in range(begin, end):
-        sums[c, :] = 0.0
-        for i in range(number[c]):
-            walk(i, now, y, law, values[c], streams[c, DENSITIES])
-            site = marks[c, SITE, i]
-            d19, d22 = cd19_of(i, values[c], marks[c]), cd22_of(i, values[c], marks[c])
-            at = site * width
-            sums[c, at] += 1.0
-            if products > 0:
-                lysis(d19, d22, y, phi)
-                stimulation(d19, d22, y, psi)
-                for k in range(products):
-                    sums[c, at + 1 + k] += phi[k]
-                    sums[c, at + 1 + products + k] += psi[k]
-                for k in range(pairs):
-                    sums[c, at + 1 + 2 * products + k] += min(
-                        psi[layout[head + 2 * k]], psi[layout[head + 2 * k + 1]]
-                    )
-                sums[c, at + width - 1] += access_of(site, y, layout) * killing_of(phi, y, layout)
-            sums[c, body] += 1.0 if marks[c, COPIES, i] == 0 else 0.0
-            sums[c, body + 1] += 1.0 if marks[c, FLAGS, i] & LOST else 0.0
-            sums[c, body + 2] += 1.0 if marks[c, FLAGS, i] & SWITCHED else 0.0
-            sums[c, body + 3] += 1.0 if d22 < LOW_CD22 * y[CD22] else 0.0
-            sums[c, body + 4] += d19
-            sums[c, body + 5] += d22

@@ -87,7 +87,7 @@ def _draw(
     """Make cells of the numbers of each class."""
     from scipy.special import ndtr, ndtri
 
-    from sim.kernels import agents as kernel
+    from sim.kernels import agent_layout as kernel
 
     edges = _edges(grid)
     low, high = np.zeros(len(places)), np.ones(len(places))
@@ -117,7 +117,7 @@ def _count(
     p: Mapping[str, float],
 ) -> Floats:
     """Count cells by class."""
-    from sim.kernels import agents as kernel
+    from sim.kernels import agent_layout as kernel
 
     spread = LN10 * p["cd22_spread"]
     away = values[kernel.LN22].astype(np.float64) - math.log(p["cd22_density"])

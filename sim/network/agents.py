@@ -32,17 +32,19 @@ import numpy.typing as npt
 
 from sim.errors import InputError
 from sim.kernels import status as codes
+from sim.kernels.agent_layout import STREAMS
 from sim.kernels.cache import load_generated
+from sim.kernels.normal_lanes import LANES, WORDS, seed_lanes
 from sim.kernels.pausing import PAUSED
 from sim.kernels.random import STATE_WORDS, seed_stream
 from sim.network.agent_model import AgentModel
 from sim.network.arguments import read_number, read_times, read_whole
 from sim.network.cells import CHUNKS, Cells
 from sim.network.codegen import compile_network
-from sim.network.expression import Expression, Number, Symbol, parse
+from sim.network.expression import Expression, Number, Power, Symbol, parse
 from sim.network.options import Hybrid
 from sim.network.paused_row import PausedRow
-from sim.network.program import write_program
+from sim.network.program import source_of, write_program
 from sim.network.streams import PURPOSES
 from sim.network.t_cells import TCellLife, TCells
 
@@ -51,6 +53,8 @@ __all__ = ["AgentRow", "Agents", "simulate_agents"]
 Floats = npt.NDArray[np.float64]
 THREADS_FROM = 50_000
 """Cells from which on chunks are dealt to threads; no byte depends on it."""
+CHUNKS_A_TASK = 4
+"""Chunks that a thread is given at a time: a call takes 30 us to begin with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,9 +163,10 @@ class AgentRow:
         initial: Mapping[str, float],
         t_cells: TCells | None = None,
     ) -> None:
-        from sim.kernels import agents as kernel
+        from sim.kernels import agent_sums, agents
 
-        self.model, self.options, self.times, self.kernel = model, options, times, kernel
+        self.model, self.options, self.times = model, options, times
+        self._kernel, self._sums = agents, agent_sums
         net = model.surroundings
         known = {p.name for p in net.all_parameters}
         signals = (*model.signals, *(name for killers in model.killers for name in killers.told))
@@ -174,16 +179,10 @@ class AgentRow:
             (False, len(outputs) + computed.index(name)) if name in computed else (True, places[name])
             for name in signals
         ]
-        at = {name: i for i, name in enumerate(model.signals)}
-        layout = [len(model.sites), len(model.products), len(model.pairs), model.site_at]
-        for active, load, cd19, cd22 in model.products:
-            layout += [at[active], at[load], int(cd19), int(cd22)]
-        layout += [number for pair in model.pairs for number in pair]
-        self._layout = np.array(layout, np.int64)
+        self._layout = layout_of(model)
         species = {name: i for i, name in enumerate(compiled.species)}
         self._cells_at = [species[site.cells] for site in model.sites]
         self._spared_at = [species[site.spared] for site in model.sites]
-        self._lysis, self._stimulation = _recognisers(model)
         self._t_cells = None
         if model.killers:
             if t_cells is None:
@@ -194,14 +193,10 @@ class AgentRow:
             ]
             self._t_cells = TCellLife(t_cells, at_species, key)
         self._kills = np.zeros((CHUNKS, len(model.products)))
+        self._recognise = recogniser_of(model.signals, model.lysis, model.stimulation)
         self._width = 2 + 2 * len(model.products) + len(model.pairs)
-        self._streams = np.zeros((CHUNKS, kernel.STREAMS, STATE_WORDS), np.uint64)
+        self._streams, self._lanes = chunk_streams(*key)
         self._told_before: tuple[float, Floats, Floats] | None = None
-        seed: Any = np.uint64(key[0])
-        for c in range(CHUNKS):
-            for k in range(kernel.STREAMS):
-                purpose = PURPOSES["agents"] + c * kernel.STREAMS + k
-                seed_stream(self._streams[c, k], seed, key[1], key[2], purpose)
 
     def live(
         self,
@@ -265,12 +260,20 @@ class AgentRow:
     ) -> int:
         cells.level()
         self._kills[:] = 0.0
-        several = (cells.values, cells.marks, cells.clone, cells.number, self._streams, self._kills)
-        found = _deal(
+        several = (
+            cells.values,
+            cells.marks,
+            cells.clone,
+            cells.number,
+            self._streams,
+            self._lanes,
+            self._kills,
+        )
+        found = deal(
             pool,
             cells.total,
-            lambda begin, end: self.kernel.step_cells(
-                now, h, y, self._layout, self._lysis, spared, *several, begin, end
+            lambda begin, end: self._kernel.step_cells(
+                now, h, y, self._layout, self._recognise, spared, *several, begin, end
             ),
         )
         return int(max(found))
@@ -286,14 +289,14 @@ class AgentRow:
     def _tell(self, cells: Cells, now: float, ahead: float, pool: ThreadPoolExecutor) -> int:
         """Write into the surroundings what the cells will look like so many days ahead, and how many they are."""
         sites, width, row = len(self.model.sites), self._width, self.surroundings
-        sums = np.zeros((CHUNKS, sites * width + 6))
+        sums = np.zeros((CHUNKS, sites * width + self._sums.COMPOSITION))
         y = self._signals(now)
-        _deal(
+        deal(
             pool,
             cells.total,
-            lambda begin, end: self.kernel.sum_cells(
-                now, y, self._layout, self._lysis, self._stimulation, cells.values, cells.marks, cells.number,
-                self._streams, begin, end, sums,
+            lambda begin, end: self._sums.sum_cells(
+                now, y, self._layout, self._recognise, cells.values, cells.marks, cells.number,
+                self._lanes, begin, end, sums,
             ),
         )  # fmt: skip
         whole = sums.sum(axis=0)
@@ -324,29 +327,65 @@ class AgentRow:
         return np.array([self.surroundings.p[k] if fixed else values[k] for fixed, k in self._signal_from])
 
 
-def _deal(pool: ThreadPoolExecutor, total: int, work: Any) -> list[Any]:
+def deal(pool: ThreadPoolExecutor, total: int, work: Any) -> list[Any]:
     """Do the work of all chunks, on threads where it is worth the while."""
     if total < THREADS_FROM:
         return [work(0, CHUNKS)]
-    return list(pool.map(lambda c: work(c, c + 1), range(CHUNKS)))
+    return list(pool.map(lambda c: work(c, c + CHUNKS_A_TASK), range(0, CHUNKS, CHUNKS_A_TASK)))
+
+
+def layout_of(model: AgentModel) -> npt.NDArray[np.int64]:
+    """Return where the kernels find sites, products and pairs (`HEAD` in sim/kernels/agent_layout.py)."""
+    at = {name: i for i, name in enumerate(model.signals)}
+    layout = [len(model.sites), len(model.products), len(model.pairs), model.site_at]
+    for active, load, cd19, cd22 in model.products:
+        layout += [at[active], at[load], int(cd19), int(cd22)]
+    layout += [number for pair in model.pairs for number in pair]
+    return np.array(layout, np.int64)
+
+
+def chunk_streams(
+    seed: int, patient: int, replicate: int
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+    """Return the streams and the lanes of all chunks, each keyed by a purpose of its own."""
+    streams = np.zeros((CHUNKS, STREAMS, STATE_WORDS), np.uint64)
+    lanes = np.zeros((CHUNKS, WORDS, LANES), np.uint64)
+    whole: Any = np.uint64(seed)
+    for c in range(CHUNKS):
+        for k in range(STREAMS):
+            seed_stream(streams[c, k], whole, patient, replicate, PURPOSES["agents"] + c * STREAMS + k)
+        first = PURPOSES["agents"] + CHUNKS * STREAMS + c * LANES
+        seed_lanes(lanes[c], streams[c, 0].copy(), whole, patient, replicate, first)
+    return streams, lanes
 
 
 @lru_cache(maxsize=16)
-def _recognisers_of(signals: tuple[str, ...], texts: tuple[tuple[str, ...], ...]) -> tuple[Any, ...]:
-    places = {name: f"y[{i}]" for i, name in enumerate(signals)} | {"d19": "d19", "d22": "d22"}
+def recogniser_of(signals: tuple[str, ...], lysis: tuple[str, ...], stimulation: tuple[str, ...]) -> Any:
+    places = {name: f"s{i}" for i, name in enumerate(signals)} | {"d19": "d19", "d22": "d22"}
 
     def leaf(node: Expression) -> str | None:
         if isinstance(node, Number):
             return repr(node.value)
         return places[node.name] if isinstance(node, Symbol) else None
 
-    lines = [HEADER]
-    for name, expressions in zip(("lysis", "stimulation"), texts, strict=True):
-        targets = [(f"out[{k}]", parse(text)) for k, text in enumerate(expressions)]
-        body = "".join(f"    {line}\n" for line in write_program(targets, leaf) or ["pass"])
-        lines.append(f"\n\n@jit_as(RECOGNISE)\ndef {name}(d19, d22, y, out):\n{body}")
-    module = load_generated("".join(lines))
-    return module.lysis, module.stimulation
+    rows = [f"{name}{k}" for name in ("phi", "psi") for k in range(len(lysis))]
+    parsed = [parse(text) for text in (*lysis, *stimulation)]
+    read = sorted({places[one] for expression in parsed for one in expression.symbols} - {"d19", "d22"})
+    lines = [f"{row} = {row[:3]}[{row[3:]}]" for row in rows] + [
+        f"{place} = y[{place[1:]}]" for place in read
+    ]
+    # What a loop writes must not be what it reads: the signals are in names of their own.
+    targets = [(f"{row}[j]", expression) for row, expression in zip(rows, parsed, strict=True)]
+    within = ["d19, d22 = float(all19[j]), float(all22[j])", *write_program(targets, leaf, _vector_source)]
+    lines += ["for j in range(n):", *(f"    {line}" for line in within)]
+    return load_generated(HEADER + "".join(f"    {line}\n" for line in lines)).recognise
+
+
+def _vector_source(node: Expression, operands: list[str]) -> str:
+    """Return the source of a node, a power of any exponent by what becomes vector instructions."""
+    if isinstance(node, Power) and not isinstance(node.right, Number):
+        return f"power_of({operands[0]}, {operands[1]})"
+    return source_of(node, operands)
 
 
 HEADER = '''"""Generated from the recognition of a network's products, for single cells. Do not edit."""
@@ -354,11 +393,11 @@ HEADER = '''"""Generated from the recognition of a network's products, for singl
 import numpy as math
 
 from sim.kernels._jit import jit_as
-from sim.kernels.agents import RECOGNISE
+from sim.kernels.agent_blocks import RECOGNISE
 from sim.kernels.course import maximum, minimum
+from sim.kernels.elementary import power_of
+
+
+@jit_as(RECOGNISE)
+def recognise(n, all19, all22, y, phi, psi):
 '''
-
-
-def _recognisers(model: AgentModel) -> tuple[Any, ...]:
-    """Return the compiled recognition of the model's products."""
-    return _recognisers_of(model.signals, (model.lysis, model.stimulation))

@@ -23,7 +23,7 @@ class Cells:
     """
 
     def __init__(self, room: int) -> None:
-        from sim.kernels import agents as kernel
+        from sim.kernels import agent_layout as kernel
 
         # A line that grows from one cell lies in one chunk until chunks are levelled; so each has room to spare.
         each = 2 * -(-room // CHUNKS) + 256

@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.errors import InputError
+from sim.kernels.agent_layout import TOUCHED
 from sim.kernels.pausing import PAUSED
 from sim.network.agent_model import AgentModel
 from sim.network.agents import AgentRow, Agents
@@ -149,7 +150,7 @@ class _Row:
             if outcome != PAUSED:
                 return outcome
             if 0.0 < self.total() <= self.options.below:
-                self._become_cells()
+                self._become_cells(now)
                 outcome = self.single.live(self.cells, now, pool, ends=self._ends)
                 now = self.single.now
                 if outcome == PAUSED and now >= end:
@@ -167,7 +168,7 @@ class _Row:
     def _ends(self, total: int) -> bool:
         return total == 0 or total > AGAIN * self.options.below
 
-    def _become_cells(self) -> None:
+    def _become_cells(self, now: float) -> None:
         numbers = self.counts.x[self.places]
         purpose = PURPOSES["handing over"] + self.changes
         luck = self._luck(purpose, len(numbers) + LUCK * int(numbers.sum() + len(numbers)))
@@ -175,6 +176,7 @@ class _Row:
         n = int(whole.sum())
         own = luck[len(numbers) : len(numbers) + LUCK * n].reshape(n, LUCK)
         values, marks = self.described.to_cells(whole, own, self.values)
+        values[TOUCHED] = now  # their densities are those of this day
         self.cells.fill(values, marks, np.arange(n, dtype=np.int32))
         self.single.surroundings.go_on_from(self.counts)
         self.changes += 1

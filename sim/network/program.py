@@ -35,8 +35,21 @@ class Places:
         return self.hoisted.setdefault(node, len(self.hoisted))
 
 
+def source_of(node: Expression, operands: list[str]) -> str:
+    """Return the source of a node; least and greatest of numbers are NaN when one of them is, as in `evaluate`."""
+    if isinstance(node, Call) and node.function in ("min", "max"):
+        name = "minimum" if node.function == "min" else "maximum"
+        source = operands[0]
+        for operand in operands[1:]:
+            source = f"{name}({source}, {operand})"
+        return source
+    return node_source(node, operands)
+
+
 def write_program(
-    targets: Sequence[tuple[str, Expression]], leaf: Callable[[Expression], str | None]
+    targets: Sequence[tuple[str, Expression]],
+    leaf: Callable[[Expression], str | None],
+    write: Callable[[Expression, list[str]], str] = source_of,
 ) -> list[str]:
     """Write assignments that compute the targets, each shared subexpression once.
 
@@ -46,6 +59,8 @@ def write_program(
         In the order in which they are assigned.
     leaf : callable
         Text of a node that is not computed here (a number, a place), None for the others.
+    write : callable
+        Source of a node from the sources of its children.
 
     Returns
     -------
@@ -80,21 +95,10 @@ def write_program(
         if target is not None:
             lines.append(f"{target} = {text[node]}")
             continue
-        source = _source(node, [text[child] for child in node.children])
+        source = write(node, [text[child] for child in node.children])
         if isinstance(node, Compare) or (users[node] == 1 and len(source) <= INLINE_LENGTH):
             text[node] = source
         else:
             text[node] = f"v{len(lines)}"
             lines.append(f"{text[node]} = {source}")
     return lines
-
-
-def _source(node: Expression, operands: list[str]) -> str:
-    """Return the source of a node; least and greatest of numbers are NaN when one of them is, as in `evaluate`."""
-    if isinstance(node, Call) and node.function in ("min", "max"):
-        name = "minimum" if node.function == "min" else "maximum"
-        source = operands[0]
-        for operand in operands[1:]:
-            source = f"{name}({source}, {operand})"
-        return source
-    return node_source(node, operands)

@@ -12,15 +12,16 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from sim.kernels import agents as kernel
+from sim.kernels import agent_layout as kernel
+from sim.kernels import agent_sums
 from sim.kernels import status as codes
 from sim.kernels._jit import DISABLED
 from sim.models.agents import agent_model, recognition_text
 from sim.models.design import Design, ProductDesign
 from sim.models.leukaemia import build
 from sim.network.agent_model import AgentModel
-from sim.network.agents import Agents, simulate_agents
-from sim.network.cells import Cells
+from sim.network.agents import Agents, chunk_streams, layout_of, recogniser_of, simulate_agents
+from sim.network.cells import CHUNKS, Cells
 from sim.network.expression import evaluate, parse
 
 FOUNDERS = 300 if DISABLED else 40_000
@@ -261,6 +262,57 @@ def test_quiescent_cells_do_not_divide_and_awake() -> None:
     run(model(), [0.0, 3.0], cells, rates)
     asleep = float(np.mean(cells.gather()[1][kernel.FLAGS] & kernel.QUIESCENT > 0))
     assert off(asleep, 0.4 / 0.6 * (1 - math.exp(-1.8))) < 5
+
+
+@pytest.mark.parametrize("niche", [False, True])
+def test_what_cells_tell_is_summed_as_numpy_sums_it(niche: bool) -> None:
+    """Two products that compete and a dual one, cells of every kind at two sites, a block that is not full: sums from single precision."""
+    products = (ProductDesign("a", ("cd19", "cd22"), "either"), ProductDesign("b", ("cd22",)))
+    described, n, rng = model(*products, niche=niche), 3000, np.random.default_rng(1)
+    cells = Cells(n)
+    values, marks = np.zeros((kernel.VALUES, n), np.float32), np.zeros((kernel.MARKS, n), np.uint8)
+    values[: kernel.TOUCHED] = rng.normal([[9.0], [8.0], [-0.5], [-0.5]], 1.0, (4, n))
+    marks[kernel.COPIES], marks[kernel.SITE] = rng.integers(0, 3, n), rng.integers(0, 1 + niche, n)
+    marks[kernel.FLAGS] = rng.choice([0, kernel.LOST, kernel.LOST | kernel.SWITCHED, kernel.QUIESCENT], n)
+    cells.fill(values, marks, np.arange(n, dtype=np.int32))
+    names = {name: 1.0 + 0.1 * i for i, name in enumerate(described.signals)} | STILL
+    names |= {
+        "cd22_density": CD22,
+        "threshold_a_cd19": 6000.0,
+        "threshold_a_cd22": 1500.0,
+        "threshold_b_cd22": 2500.0,
+    }
+    y, layout = np.array([names[one] for one in described.signals]), layout_of(described)
+    pairs = len(described.pairs)
+    width = 2 + 2 * len(products) + pairs
+    sums = np.zeros((CHUNKS, (1 + niche) * width + agent_sums.COMPOSITION))
+    recognise = recogniser_of(described.signals, described.lysis, described.stimulation)
+    lanes = chunk_streams(1, 0, 0)[1]
+    agent_sums.sum_cells(
+        0.0, y, layout, recognise, cells.values, cells.marks, cells.number, lanes, 0, CHUNKS, sums
+    )
+    found = sums.sum(axis=0)
+    d19 = 0.5 * marks[kernel.COPIES] * np.exp(values[kernel.LN19] + values[kernel.SHED19], dtype=float)
+    lost = (marks[kernel.FLAGS] & kernel.LOST) > 0
+    d22 = np.where(lost, 0.0, np.exp(values[kernel.LN22] + values[kernel.SHED22], dtype=float))
+    seen = {
+        kind: np.array([[evaluate(parse(text), {**names, "d19": a, "d22": b}) for a, b in zip(d19, d22, strict=True)] for text in texts])
+        for kind, texts in (("lysis", described.lysis), ("stimulation", described.stimulation))
+    }  # fmt: skip
+    active = np.array([[names[f"active_{p.name}"]] for p in products])
+    load = np.array([[names[f"killing_load_{p.name}"]] for p in products])
+    recognising = (seen["lysis"] * active).sum(axis=0)
+    hazard = names["killing_rate"] * (seen["lysis"] * active / (load + recognising)).sum(axis=0)
+    for site in range(1 + niche):
+        at = marks[kernel.SITE] == site
+        access = names["niche_access"] if site else 1.0
+        told = [at.sum(), *seen["lysis"][:, at].sum(axis=1), *seen["stimulation"][:, at].sum(axis=1)]
+        told += [seen["stimulation"][:, at].min(axis=0).sum()] * pairs
+        told.append(access * hazard[at].sum())
+        assert found[site * width : (site + 1) * width] == pytest.approx(told, rel=1e-5)
+    switched, low = (marks[kernel.FLAGS] & kernel.SWITCHED) > 0, d22 < agent_sums.LOW_CD22 * CD22
+    whole = [(marks[kernel.COPIES] == 0).sum(), lost.sum(), switched.sum(), low.sum(), d19.sum(), d22.sum()]
+    assert found[-agent_sums.COMPOSITION :] == pytest.approx(whole, rel=1e-5)
 
 
 def test_threads_and_levelling_change_no_byte() -> None:

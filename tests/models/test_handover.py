@@ -13,13 +13,13 @@ import pytest
 from scipy import stats
 
 from sim.errors import InputError
-from sim.kernels import agents as kernel
+from sim.kernels import agent_layout as kernel
 from sim.models.antigen import AntigenGrid
 from sim.models.design import Design, ProductDesign
 from sim.models.handover import hand_over
 from sim.models.leukaemia import build
 from sim.network.agents import Agents
-from sim.network.handover import HandingOver, HandOver, simulate_handing_over
+from sim.network.handover import HandingOver, HandOver, _Row, simulate_handing_over
 from sim.network.simulation import Hybrid, simulate
 from sim.network.streams import uniforms
 
@@ -68,6 +68,20 @@ def test_cells_of_a_level_lie_about_its_position() -> None:
         scale = math.log(10) * DENSITIES["cd22_spread"]
         standard = (values[kernel.LN22].astype(float) - math.log(DENSITIES["cd22_density"])) / scale
         assert abs(standard.mean() - position) < 5 * standard.std() / math.sqrt(20_000)
+
+
+def test_cells_have_the_densities_of_the_day_on_which_they_are_made() -> None:
+    """Else they would walk for all the days before, out of the class that they come from."""
+    described = hand_over(design())
+    parameters = np.array([float(p.value) for p in described.counts.all_parameters])
+    initial = np.array([float(s.initial) for s in described.counts.all_species])
+    row = _Row(described, HandingOver(), np.array([0.0, 200.0]), (), (1, 0, 0), parameters, initial)
+    row.counts.x[row.places] = 0.0
+    row.counts.x[row.places[0]] = 500.0
+    row._become_cells(100.0)
+    values, _, clone = row.cells.gather()
+    assert len(clone) == 500
+    assert (values[kernel.TOUCHED] == 100.0).all()
 
 
 UNTREATED = Design()
