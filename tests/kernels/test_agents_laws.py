@@ -18,7 +18,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from sim.kernels import agents as kernel
+from sim.kernels import agent_layout as kernel
 from sim.kernels import status as codes
 from sim.kernels._jit import DISABLED
 from sim.kernels.pausing import PAUSED
@@ -275,8 +275,9 @@ class Shuffled(ThreadPoolExecutor):
 
     def map(self, work: Any, items: Any, **_: Any) -> Any:
         listed = list(items)
-        assert len(listed) == len(self.order)
-        done = {k: work(listed[k]) for k in self.order}
+        order = [k for k in self.order if k < len(listed)]
+        assert len(order) == len(listed)
+        done = {k: work(listed[k]) for k in order}
         return [done[k] for k in range(len(listed))]
 
 

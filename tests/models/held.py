@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.kernels import agents as kernel
+from sim.kernels import agent_layout as kernel
 from sim.models.agents import agent_model
 from sim.models.antigen import CD19_STATES, LOST
 from sim.models.design import Design
