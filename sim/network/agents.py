@@ -15,7 +15,8 @@ order  what happens
 
 The surroundings see the agents' mean within a step and their number after it, the agents see the surroundings of its middle: the split is of
 second order in h. Chance in the agents' number comes back to them through the surroundings a step late: where few cells keep each other's
-killers busy, the variance that this makes is of first order. So is the mean beside an event that falls within a step, not at its end.
+killers busy, the variance that this makes is of first order. Steps end at timed events; beside one that a trigger fires within a step the
+mean is of first order.
 """
 
 from __future__ import annotations
@@ -221,7 +222,7 @@ class AgentRow:
         int
             `PAUSED`, or the status with which the row has ended. `self.now` says when.
         """
-        begin, end, h, n = now, float(self.times[-1]), self.options.step, 0
+        begin, end, n = now, float(self.times[-1]), 0
         self.now = now
         self._told_before = None
         # Once more, since how busy the killers are depends on what the cells tell.
@@ -230,7 +231,7 @@ class AgentRow:
                 return self._failed(outcome, now)
         while self.now < end and not (n > 0 and ends(cells.total)):
             n += 1
-            now, later = self.now, min(begin + n * h, end)
+            now, later = self.now, self._next(begin)
             outcome = self.surroundings.advance(0.5 * (now + later))
             if outcome != PAUSED:
                 return outcome
@@ -246,10 +247,16 @@ class AgentRow:
             if outcome == codes.OK and self._t_cells is not None:
                 outcome = self._live_t_cells(self._t_cells, later - now, signals, pool)
             if outcome == codes.OK:
-                outcome = self._tell(cells, later, 0.5 * min(h, end - later), pool)
+                outcome = self._tell(cells, later, 0.5 * (self._next(begin) - later), pool)
             if outcome != codes.OK:
                 return self._failed(outcome, later)
         return PAUSED
+
+    def _next(self, begin: float) -> float:
+        """Return the end of the step that begins now: of the grid from `begin` on, or where a timed event or the last save comes first."""
+        h = self.options.step
+        after = begin + (math.floor((self.now - begin) / h * (1.0 + 1e-12) + 1e-9) + 1) * h
+        return min(after, float(self.times[-1]), self.surroundings.next_event(self.now))
 
     def _failed(self, outcome: int, now: float) -> int:
         self.surroundings.out[self.times >= now] = np.nan

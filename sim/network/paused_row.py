@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from sim.errors import InputError
 from sim.kernels.pausing import PAUSE, STATE, length, views
 from sim.kernels.random import STATE_WORDS
+from sim.kernels.structure import TIMED
 from sim.network.codegen import CompiledNetwork
 from sim.network.options import Hybrid, absolute_tolerances
 from sim.network.streams import PURPOSES
@@ -83,6 +85,20 @@ class PausedRow:
             self._out, self._fired, self._statistics, self._status,
         )  # fmt: skip
         return int(self._status[0])
+
+    def next_event(self, now: float) -> float:
+        """Return the time of the first timed event after `now`, infinite when there is none."""
+        n, count = len(self.compiled.species), len(self.compiled.events)
+        if self._carried[0, 0] > 0.0:
+            times = views(self._carried[0], n, count)[1]["event_time"][:, 0]
+        else:
+            times = np.full(count, np.inf)
+            static, moments = self.compiled.functions[0], self.compiled.functions[7]
+            static(self.p, self._a)
+            moments(now, np.append(self.x, 1.0), self.p, self._a, times)
+            times[self.compiled.structure.event[:, TIMED] == 0] = np.inf
+        coming = times[times > now + 1e-9 * max(1.0, abs(now))]
+        return float(coming.min()) if len(coming) else math.inf
 
     def observe(self, now: float) -> Floats:
         """Return the outputs in the present state."""

@@ -223,11 +223,11 @@ START = {
     "marrow_one_level0": 100_000,
     "niche_two_level1": 100_000,
 }
-# Effectors expand threefold and more, an infusion comes on day 1, and the bright cells go first: all within few steps.
+# Effectors expand threefold and more, an infusion comes between two steps, and the bright cells go first: all within few steps.
 COURSE = {
     **FROZEN, **{f"limit_{cause}": 1e9 for cause in ("leukaemia", "treatment", "infection", "background")}, "weight": 70.0 * SIZE,
     "first_hit_rate": 0.02, "second_hit_rate": 0.02, "cd22_loss_rate": 0.01, "niche_share": 0.1, "niche_exchange": 0.2, "threshold_a_cd19": 8000.0,
-    "infusion_time_a_0": 1.0, "infusion_cells_a_0": 2e9 * SIZE,
+    "infusion_time_a_0": 1.0625, "infusion_cells_a_0": 2e9 * SIZE,
 }  # fmt: skip
 HOST = {
     "b_cells": 1.5e10 * SIZE, "host_lymphocytes": 3e10 * SIZE, "anti_car_a": 1e5 * SIZE, "anti_car_b": 1e5 * SIZE, "effectors_a": 3e8 * SIZE,
