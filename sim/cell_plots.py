@@ -1,4 +1,4 @@
-"""Figures of single cells: killing assays."""
+"""Figures of single cells: killing assays, antigen densities of residual disease, and the clones that relapses come from."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sim.plot_style import TEXT, arm_colour, clean, new_panels, percent_axis, ratio_text
+from sim.plot_style import (
+    CAUSE_COLOURS,
+    CAUSE_LABELS,
+    TEXT,
+    arm_colour,
+    clean,
+    new_panels,
+    percent_axis,
+    ratio_text,
+    share_text,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,7 +25,7 @@ if TYPE_CHECKING:
 
     Columns = Mapping[str, NDArray[Any]]
 
-__all__ = ["killing"]
+__all__ = ["clones", "densities", "killing"]
 
 SHOWN_KILLS = 12
 """Kills of one cell that have a bar of their own."""
@@ -94,3 +104,102 @@ def _kills(ax: Axes, kills: Columns, here: NDArray[np.bool_], colour: str) -> No
             markersize=3,
             linewidth=1.2,
         )
+
+
+_WHEN = {
+    "before": ("before infusion", "#999999"),
+    "nadir": ("at the nadir", "#D55E00"),
+    "relapse": ("at relapse", "#0072B2"),
+}
+"""Look -> label and colour."""
+
+
+def densities(table: Columns, labels: Mapping[str, str]) -> list[Axes]:
+    """Draw shares of the leukaemia cells by antigen density, a row for each arm, CD19 at the left and CD22 at the right.
+
+    Parameters
+    ----------
+    table : mapping of str to ndarray
+        As `sim.trial.residual.ResidualDisease.densities` gives it.
+    labels : mapping of str to str
+        Of arms.
+
+    Returns
+    -------
+    list of Axes
+    """
+    arms = list(dict.fromkeys(table["arm"].tolist()))
+    axes = new_panels(None, 2 * len(arms), 3.6, 2.5, columns=2)
+    for row, arm in enumerate(arms):
+        for column, antigen in enumerate(("cd19", "cd22")):
+            ax = axes[2 * row + column]
+            here = (table["arm"] == arm) & (table["antigen"] == antigen)
+            without = [_histogram(ax, table, here & (table["when"] == when), *_WHEN[when]) for when in _WHEN]
+            ax.set_xscale("log")
+            ax.set_xlim(10.0**1.5, 10.0**5.5)
+            clean(ax, f"{labels.get(arm, arm)}" if column == 0 else "")
+            said = ", ".join(share_text(share) if share > 0.0 else "0 %" for share in without)
+            ax.set_title(f"without {antigen.upper()}: {said}", loc="right", fontsize=TEXT - 1)
+            ax.set_xlabel(f"{antigen.upper()} (molecules/cell)", fontsize=TEXT)
+        axes[2 * row].set_ylabel("Share of the cells", fontsize=TEXT)
+    axes[1].legend(fontsize=TEXT - 1, frameon=False, loc="upper right")
+    return axes
+
+
+def _histogram(ax: Axes, table: Columns, here: NDArray[np.bool_], label: str, colour: str) -> float:
+    """Draw one look; return the share of the cells without the antigen."""
+    bins = here & np.isfinite(table["low"])
+    if not bins.any():
+        return 0.0
+    edges = 10.0 ** np.append(table["low"][bins], table["high"][bins][-1])
+    n = int(table["patients"][bins][0])
+    ax.stairs(table["share"][bins], edges, color=colour, linewidth=1.4, label=f"{label} (n = {n})")
+    return float(table["share"][here & ~np.isfinite(table["low"])].sum())
+
+
+def clones(table: Columns, labels: Mapping[str, str]) -> list[Axes]:
+    """Draw each relapse by the clones that came through and the share of the largest, coloured by phenotype; a panel for each arm.
+
+    Parameters
+    ----------
+    table : mapping of str to ndarray
+        As `sim.trial.residual.ResidualDisease.clones` gives it.
+    labels : mapping of str to str
+        Of arms.
+
+    Returns
+    -------
+    list of Axes
+    """
+    arms = list(dict.fromkeys(table["arm"].tolist()))
+    axes = new_panels(None, len(arms), 3.4, 3.0)
+    seen = np.isfinite(table["relapse_day"]) & np.isfinite(table["largest_share"])
+    for ax, arm in zip(axes, arms, strict=True):
+        own = seen & (table["arm"] == arm)
+        for phenotype in dict.fromkeys(table["relapse_phenotype"][own].tolist()):
+            some = own & (table["relapse_phenotype"] == phenotype)
+            label = f"{CAUSE_LABELS.get(phenotype, phenotype)} ({np.count_nonzero(some)})"
+            colour = CAUSE_COLOURS.get(phenotype, "#666666")
+            ax.scatter(
+                table["clones"][some],
+                table["largest_share"][some],
+                s=14,
+                color=colour,
+                alpha=0.7,
+                linewidth=0,
+                label=label,
+            )
+        never = np.isfinite(table["relapse_day"]) & (table["arm"] == arm) & ~seen
+        clean(ax, labels.get(arm, arm))
+        ax.set_xscale("log")
+        ax.set_xlim(0.7, 3.0 * max(10.0, float(table["clones"][seen].max(initial=1.0))))
+        ax.set_xlabel(
+            f"Residual cells with descendants\n({np.count_nonzero(never)} relapses were never so few)",
+            fontsize=TEXT,
+        )
+        percent_axis(ax)
+        ax.set_ylim(-0.03, 1.03)
+        if own.any():
+            ax.legend(fontsize=TEXT - 1, frameon=False)
+    axes[0].set_ylabel("Share of the largest clone", fontsize=TEXT)
+    return axes

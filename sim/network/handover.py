@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -34,6 +34,7 @@ from sim.network.cells import Cells
 from sim.network.codegen import compile_network
 from sim.network.network import Network
 from sim.network.paused_row import PausedRow
+from sim.network.residual import Residual, describe_clones, shares_of
 from sim.network.rows import Rows, warn_of_failures
 from sim.network.streams import PURPOSES, uniforms
 from sim.network.trajectories import Trajectories
@@ -46,6 +47,8 @@ Values = Mapping[str, float]
 CellArrays = tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]
 LUCK = 2
 """Uniform numbers that a cell is made of."""
+SAMPLE = 2000
+"""Cells made of counts to show how densities are distributed among them."""
 AGAIN = 2.0
 """Cells become counts at so many times the number at which counts become cells, so that they do not at once turn back."""
 
@@ -126,6 +129,7 @@ class _Row:
         key: tuple[int, int, int],
         parameters: Floats,
         initial: Floats,
+        residual: Residual,
     ) -> None:
         self.described, self.options, self.key, self.times = described, options, key, times
         compiled = compile_network(described.counts, outputs)
@@ -141,31 +145,42 @@ class _Row:
             zip(self.single.surroundings.compiled.parameters, self.single.surroundings.p, strict=True)
         )
         self.changes = 0
+        self.seen = 0
+        self.residual = residual
 
     def run(self, pool: ThreadPoolExecutor) -> int:
         """Simulate; return the status."""
         now, end = float(self.times[0]), float(self.times[-1])
         while True:
-            outcome = self.counts.advance(now if now < end else math.inf)
+            outcome = self.counts.advance(now)
             if outcome != PAUSED:
                 return outcome
+            if self._is_due(now):
+                self._show(now, *self._sample())
+            if now >= end:
+                return self.counts.advance(math.inf)
             if 0.0 < self.total() <= self.options.below:
                 self._become_cells(now)
                 outcome = self.single.live(self.cells, now, pool, ends=self._ends)
                 now = self.single.now
+                self._ends(self.cells.total)  # the last save has no step after it
                 if outcome == PAUSED and now >= end:
                     outcome = self.single.surroundings.advance(math.inf)
                 self._become_counts()
                 if outcome != PAUSED:
                     return outcome
             else:
-                now = min(now + self.options.look, end)
+                coming = self.times[self.times > now]
+                now = min(now + self.options.look, float(coming[0])) if len(coming) else end
 
     def total(self) -> float:
         """Return the number of cells while they are counts."""
         return float(self.counts.x[self.places].sum())
 
     def _ends(self, total: int) -> bool:
+        if self._is_due(self.single.now):
+            values, marks, _ = self.cells.gather()
+            self._show(self.single.now, values, marks)
         return total == 0 or total > AGAIN * self.options.below
 
     def _become_cells(self, now: float) -> None:
@@ -178,8 +193,32 @@ class _Row:
         values, marks = self.described.to_cells(whole, own, self.values)
         values[TOUCHED] = now  # their densities are those of this day
         self.cells.fill(values, marks, np.arange(n, dtype=np.int32))
+        self.residual.clones[0, :2] = now, n
         self.single.surroundings.go_on_from(self.counts)
         self.changes += 1
+
+    def _is_due(self, now: float) -> bool:
+        """Tell whether densities are to be shown: at a save time, or at the end of the step in which it was."""
+        return self.seen < len(self.times) and now >= self.times[self.seen]
+
+    def _show(self, now: float, values: npt.NDArray[np.float32], marks: npt.NDArray[np.uint8]) -> None:
+        shares = shares_of(values, marks)
+        while self._is_due(now):
+            self.residual.densities[0, self.seen] = shares
+            self.seen += 1
+
+    def _sample(self) -> CellArrays:
+        """Make a sample of cells of the counts."""
+        numbers = self.counts.x[self.places]
+        total = numbers.sum()
+        luck = self._luck(PURPOSES["looks at densities"] + self.seen, (1 + LUCK) * SAMPLE)
+        if not total > 0.0:
+            return self.described.to_cells(
+                np.zeros(len(numbers), np.int64), luck[:0].reshape(0, LUCK), self.values
+            )
+        of = np.searchsorted(np.cumsum(numbers) / total, luck[:SAMPLE], side="right")
+        chosen = np.bincount(np.minimum(of, len(numbers) - 1), minlength=len(numbers)).astype(np.int64)
+        return self.described.to_cells(chosen, luck[SAMPLE:].reshape(SAMPLE, LUCK), self.values)
 
     def _luck(self, purpose: int, count: int) -> Floats:
         seed, patient, replicate = self.key
@@ -187,7 +226,9 @@ class _Row:
         return luck
 
     def _become_counts(self) -> None:
-        values, marks, _ = self.cells.gather()
+        values, marks, clone = self.cells.gather()
+        self.residual.clones[0, 2] = self.single.now
+        self.residual.clones[0, 3:] = describe_clones(values, marks, clone, self.values["cd22_density"])
         self.counts.go_on_from(self.single.surroundings)
         self.counts.x[self.places] = self.described.to_counts(values, marks, self.values)
 
@@ -246,11 +287,13 @@ def simulate_handing_over(
     batch = read_batch(compiled, parameters, initial, patients, count, first)
     rows = Rows.of(len(batch.source), len(times), compiled)
     rows.values[:] = np.nan
+    residual = Residual.of(len(rows.status), len(times))
 
     def work(i: int) -> int:
         member = batch.source[i]
         key = (whole, int(batch.patients[i]), int(batch.replicates[i]))
-        row = _Row(described, chosen, times, names, key, batch.parameters[member], batch.initial[member])
+        own = Residual(residual.densities[i : i + 1], residual.clones[i : i + 1])
+        row = _Row(described, chosen, times, names, key, batch.parameters[member], batch.initial[member], own)
         with np.errstate(all="ignore"), ThreadPoolExecutor(1) as pool:
             rows.status[i] = row.run(pool)
         rows.values[i], rows.fired[i], rows.statistics[i] = (
@@ -264,4 +307,4 @@ def simulate_handing_over(
     total = len(rows.status)
     over_threads(work, range(total), total, threads, progress)
     warn_of_failures(rows.status, batch, chosen.name)
-    return rows.as_trajectories(times, compiled, batch, chosen.name)
+    return replace(rows.as_trajectories(times, compiled, batch, chosen.name), residual=residual)

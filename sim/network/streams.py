@@ -33,11 +33,13 @@ PURPOSES = MappingProxyType(
         "agents": 1_000_000,
         "handing over": 2_000_000,
         "CAR T agents": 3_000_000,
+        "looks at densities": 4_000_000,
     }
 )
 """What a stream is for, by number. Append only: another number for a purpose is other luck for every patient.
 Numbers from 100 on belong to the quantities of a patient, which the cohort keeps; those from 1,000,000 on to chunks of agents;
-those from 2,000,000 on to the first, second, ... time that counts become cells; those from 3,000,000 on to chunks of CAR T cells."""
+those from 2,000,000 on to the first, second, ... time that counts become cells; those from 3,000,000 on to chunks of CAR T cells;
+those from 4,000,000 on to the first, second, ... look at the densities of counts."""
 
 _ROUNDS = 10
 _MULTIPLIERS = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from sim.errors import InputError
 from sim.kernels import status as codes
+from sim.network.residual import Residual
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -34,6 +35,8 @@ class Trajectories:
         Counts of steps, rejections, events and evaluations.
     patients, replicates : ndarray of int, shape (rows,)
         The identity of each row, which keys its random stream.
+    residual : Residual, optional
+        What single cells show, of kernel ``agents``.
     """
 
     t: FloatArray
@@ -45,6 +48,7 @@ class Trajectories:
     patients: npt.NDArray[np.int64]
     replicates: npt.NDArray[np.int64]
     kernel: str
+    residual: Residual | None = None
 
     def __getitem__(self, name: str) -> FloatArray:
         """Return one output, shape (rows, n_times)."""

@@ -74,6 +74,8 @@ class Result:
         Versions, platform, seed, hash.
     path : Path or None
         The run directory, when there is one.
+    single_cells : mapping of str to mapping of str to ndarray
+        Of kernel ``agents``, tables ``densities`` and ``clones`` (`sim.trial.residual`); empty ones of another.
     """
 
     scenario: Scenario
@@ -83,6 +85,7 @@ class Result:
     courses: Columns
     provenance: Mapping[str, Any] = field(default_factory=dict)
     path: Path | None = None
+    single_cells: Mapping[str, Columns] = field(default_factory=dict)
 
     @cached_property
     def endpoints(self) -> pd.DataFrame:
@@ -269,6 +272,40 @@ class Result:
                 f"{self.scenario.name}: reports no number; nothing to set beside; choose another scenario"
             )
         return plots.forest(columns)
+
+    def densities(self) -> list[Axes]:
+        """Draw how CD19 and CD22 are distributed among the leukaemia cells before infusion, at the nadir and at relapse, a row an arm.
+
+        Mean over those who relapse, of kernel ``agents``.
+
+        Raises
+        ------
+        InputError
+            Of another kernel, or where nobody relapsed.
+        """
+        from sim import cell_plots
+
+        return cell_plots.densities(self._single_cells("densities"), self.labels)
+
+    def clones(self) -> list[Axes]:
+        """Draw from how many single cells each relapse comes, and which share of it the largest clone has, a panel an arm.
+
+        Raises
+        ------
+        InputError
+            As for `densities`.
+        """
+        from sim import cell_plots
+
+        return cell_plots.clones(self._single_cells("clones"), self.labels)
+
+    def _single_cells(self, name: str) -> Columns:
+        table = self.single_cells.get(name, {})
+        if not table or ("relapse_day" in table and not np.isfinite(table["relapse_day"]).any()):
+            raise InputError(
+                f"{self.scenario.name}: no relapse was simulated cell by cell; nothing to draw; take kernel agents, or more patients"
+            )
+        return table
 
     def rerun(self, *, arm: str, patient: int, replicate: int = 0) -> Trajectories:
         """Simulate one patient again, bit for bit, and return all species and definitions of his course.

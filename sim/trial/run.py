@@ -35,6 +35,7 @@ from sim.trial.outcomes import Outcomes, assess
 from sim.trial.provenance import collect
 from sim.trial.quantiles import CourseQuantiles
 from sim.trial.regimen import course_start, design_of, schedule
+from sim.trial.residual import ResidualDisease
 from sim.trial.result import Result
 from sim.trial.run_directory import RunDirectory
 from sim.trial.scenario import Scenario
@@ -264,7 +265,7 @@ def _compute(
 ) -> Result:  # fmt: skip
     """Simulate all patients; `meanwhile` starts once the kernels are loaded and run without the interpreter."""
     size, total = scenario.patients.size, scenario.patients.size * len(scenario.arms)
-    quantiles = CourseQuantiles(save_days(scenario))
+    quantiles, residual = CourseQuantiles(save_days(scenario)), ResidualDisease()
     chunks = [
         (arm, np.arange(begin, min(begin + CHUNK, size), dtype=np.int64))
         for arm in scenario.arms
@@ -285,12 +286,15 @@ def _compute(
                 report(before + rows, total)
 
             courses = _simulate(scenario, cohort, seed, kernel, OUTPUTS, threads, progress=advance)
-            judged.append(beside.submit(_judge, scenario, cohort, courses, numbers, seed, quantiles))
+            judged.append(
+                beside.submit(_judge, scenario, cohort, courses, numbers, seed, quantiles, residual)
+            )
             done += len(numbers)
             report(done, total)
         outcomes = Outcomes.concatenate([one.result() for one in judged])
     _warn(outcomes)
-    return Result(scenario, seed, kernel, outcomes, quantiles.columns(), provenance)
+    cells = {"densities": residual.densities(), "clones": residual.clones()}
+    return Result(scenario, seed, kernel, outcomes, quantiles.columns(), provenance, single_cells=cells)
 
 
 @contextmanager
@@ -324,7 +328,7 @@ def _drawn_ahead(
 
 def _judge(
     scenario: Scenario, cohort: Cohort, courses: Trajectories, numbers: Ints, seed: int,
-    quantiles: CourseQuantiles,
+    quantiles: CourseQuantiles, residual: ResidualDisease,
 ) -> Outcomes:  # fmt: skip
     """Observe and assess the courses of some patients of an arm, and keep what is drawn of them."""
     seen = observe(
@@ -338,6 +342,7 @@ def _judge(
     )
     outcomes = assess(seen, scenario.criteria)
     quantiles.add(cohort.arm, numbers, courses, seen.followup_day)
+    residual.add(cohort.arm, numbers, courses, outcomes)
     return Outcomes({**outcomes, "patient": numbers})
 
 

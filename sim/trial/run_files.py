@@ -6,6 +6,8 @@ scenario.yaml               the scenario as it was given, when it came from a fi
 scenario.resolved.json      every value after defaults and overrides, in canonical units; itself a scenario file
 endpoints.parquet           a row per arm, patient and replicate
 kinetics.parquet            quantiles of CAR T cells and blasts by arm and day
+densities.parquet           antigen densities before infusion, at nadir and relapse; of kernel agents
+clones.parquet              from which single cells each relapse comes; of kernel agents
 summary.csv, reported.csv   each arm's outcomes; reported beside simulated
 failures.csv                rows that failed, and what replays each
 figures/                    PNG
@@ -52,6 +54,7 @@ GIVEN = "scenario.yaml"
 SCENARIO = "scenario.resolved.json"
 ENDPOINTS = "endpoints.parquet"
 KINETICS = "kinetics.parquet"
+SINGLE_CELLS = {"densities": "densities.parquet", "clones": "clones.parquet"}
 
 _DPI = 150
 # Of 9: matplotlib's own takes a quarter longer for the figures of a run, and its files are no smaller.
@@ -69,6 +72,8 @@ FIGURES: Mapping[str, Callable[[Result], list[Axes]]] = {
     "kinetics": lambda result: result.kinetics(),
     "relapse_by_phenotype": lambda result: result.incidence("relapse", by="phenotype"),
     "reported_beside_simulated": lambda result: result.forest(),
+    "antigen_densities": lambda result: result.densities(),
+    "residual_clones": lambda result: result.clones(),
 }
 
 
@@ -96,6 +101,11 @@ def write_run(directory: RunDirectory, result: Result, *, source: bytes = b"", f
     directory.write_json(SCENARIO, result.scenario.resolved())
     directory.write(ENDPOINTS, lambda path: write_parquet(path, result.outcomes, TRUTHS))
     directory.write(KINETICS, lambda path: write_parquet(path, result.courses))
+    for name, file in SINGLE_CELLS.items():
+        if table := result.single_cells.get(name):
+            directory.write(file, partial(write_parquet, columns=table))
+        else:
+            directory.remove(file)
     directory.write_text("summary.csv", _csv(Row._fields, result.rows))
     records = [comparison_record(found) for found in result.comparisons]
     directory.write_text(
@@ -151,7 +161,11 @@ def read_run(path: Path) -> Result:
     courses = read_parquet(path / KINETICS)
     _check_columns(path / KINETICS, courses, _COURSE_COLUMNS, frozenset(("arm", "quantity")))
     _check_arms(path / KINETICS, courses, scenario, every=False)
-    return Result(scenario, seed, kernel, Outcomes(endpoints), courses, provenance, path)
+    cells = {
+        name: read_parquet(path / file) if (path / file).exists() else {}
+        for name, file in SINGLE_CELLS.items()
+    }
+    return Result(scenario, seed, kernel, Outcomes(endpoints), courses, provenance, path, cells)
 
 
 def reopen_run(

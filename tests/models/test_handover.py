@@ -20,6 +20,7 @@ from sim.models.handover import hand_over
 from sim.models.leukaemia import build
 from sim.network.agents import Agents
 from sim.network.handover import HandingOver, HandOver, _Row, simulate_handing_over
+from sim.network.residual import Residual
 from sim.network.simulation import Hybrid, simulate
 from sim.network.streams import uniforms
 
@@ -75,7 +76,16 @@ def test_cells_have_the_densities_of_the_day_on_which_they_are_made() -> None:
     described = hand_over(design())
     parameters = np.array([float(p.value) for p in described.counts.all_parameters])
     initial = np.array([float(s.initial) for s in described.counts.all_species])
-    row = _Row(described, HandingOver(), np.array([0.0, 200.0]), (), (1, 0, 0), parameters, initial)
+    row = _Row(
+        described,
+        HandingOver(),
+        np.array([0.0, 200.0]),
+        (),
+        (1, 0, 0),
+        parameters,
+        initial,
+        Residual.of(1, 2),
+    )
     row.counts.x[row.places] = 0.0
     row.counts.x[row.places[0]] = 500.0
     row._become_cells(100.0)
