@@ -106,7 +106,9 @@ def rescued() -> Network:
     return net
 
 
-@pytest.mark.parametrize("saves", [[0, 50], list(range(51))], ids=["two saves", "daily"])
+@pytest.mark.parametrize(
+    "saves", [[0, 50], pytest.param(list(range(51)), marks=pytest.mark.slow)], ids=["two saves", "daily"]
+)
 def test_how_often_a_trigger_fires_does_not_depend_on_the_saves(saves: list[float]) -> None:
     n = 4_000
     exact = simulate(rescued(), saves, "ssa", n=n, seed=1)["rescues"][:, -1]

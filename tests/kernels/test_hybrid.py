@@ -41,7 +41,14 @@ def kimmel() -> Network:
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"threshold": 1e3}, {"threshold": 1e6}, {"max_step": 2.0}, {"tolerance": 0.1}, {"rtol": 1e-5}],
+    [
+        {},
+        {"threshold": 1e3},
+        {"threshold": 1e6},
+        pytest.param({"max_step": 2.0}, marks=pytest.mark.slow),
+        {"tolerance": 0.1},
+        {"rtol": 1e-5},
+    ],
     ids=["default", "low threshold", "high threshold", "short steps", "coarse", "tight"],
 )
 def test_extinction_of_kimmels_tumour_is_exact_whatever_step_and_threshold(options: dict[str, float]) -> None:

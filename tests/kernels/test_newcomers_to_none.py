@@ -124,7 +124,7 @@ def test_the_first_newcomer_fires_a_trigger_though_he_dies_soon() -> None:
 @pytest.mark.parametrize(
     ("reactions", "when"),
     [
-        ([("0 -> Y", "0.5"), ("Y -> 0", "5*Y")], "Y > 0.5"),
+        pytest.param([("0 -> Y", "0.5"), ("Y -> 0", "5*Y")], "Y > 0.5", marks=pytest.mark.slow),
         pytest.param([("0 -> Y", "0.5"), ("Y -> 0", "5*Y")], "Y < 0.5", marks=pytest.mark.slow),
         pytest.param([("0 -> Y", "0.5"), ("Y -> Z", "5*Y")], "Y > 0.5", marks=pytest.mark.slow),
         pytest.param(
