@@ -51,7 +51,7 @@ class Population:
         values, marks = np.zeros((at.VALUES, n), np.float32), np.zeros((at.MARKS, n), np.uint8)
         values[at.LN19 : at.LN22 + 1], marks[at.COPIES] = law.start(n, seed), 2
         self.cells.fill(values, marks, np.arange(n, dtype=np.int32))
-        self.sums = np.zeros((CHUNKS, 4 + agent_sums.COMPOSITION))
+        self.sums = np.zeros((CHUNKS, agent_sums.OF_A_SITE + 2 + agent_sums.COMPOSITION))
         self.kills = np.zeros((CHUNKS, 1))
         self.tell(0.0)
 
@@ -86,7 +86,7 @@ class Population:
     def told(self) -> list[float]:
         """Return the sums in the common order."""
         whole = self.sums.sum(axis=0)
-        return [*whole[:6], *whole[7:10]]  # none has switched its lineage
+        return [*whole[:4], *whole[5:7], *whole[8:11]]  # none is quiescent, none has switched its lineage
 
 
 def record_bytes(cells: Cells) -> float:

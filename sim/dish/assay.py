@@ -5,6 +5,7 @@ A file with a block ``dish`` describes an assay in place of a trial; products, p
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import Annotated, Literal
 
@@ -18,6 +19,7 @@ from sim.trial.document import Document
 from sim.trial.law_forms import Rule
 from sim.trial.laws import Law
 from sim.trial.problems import Problem, show, suggest
+from sim.trial.quantities import DEFAULTS
 from sim.trial.regimen import form_of
 from sim.trial.scenario_fields import (
     Block,
@@ -40,6 +42,8 @@ _Density = Annotated[float, Scalar(Rule("density", low=0.0, open_low=True))]
 _Spread = Annotated[float, Scalar(Rule("number", low=0.0, high=2.0))]
 _Hour = Annotated[float, Scalar(Rule("number", low=0.0, high=1000.0))]
 _Ratio = Annotated[float, Scalar(Rule("number", low=0.0, high=1000.0, open_low=True))]
+NOT_IN_A_DISH = ("immunogenicity", "failure", "engraftment", "memory_fraction")
+"""Fields of a product that have no meaning in a dish, which has a share of memory cells of its own."""
 CONTROL = 0.0
 """The ratio of wells without CAR T cells, which every assay has: lysis is told against them."""
 
@@ -125,7 +129,8 @@ class KillingAssay(Document):
     lines : dict of str to TargetLine
         Target cells; each is tried with each product.
     products : dict of str to Product
-        As in a trial; of laws their medians are taken, as a well holds the cells of one donor.
+        As in a trial; of laws their medians are taken, as a well holds the cells of one donor. What only a patient does to a product
+        (`NOT_IN_A_DISH`) is refused.
     parameters : dict of str to Law
         Parameters of the model that the assay sets, in the model's unit; of laws their medians.
 
@@ -151,7 +156,7 @@ class KillingAssay(Document):
 
     @model_validator(mode="after")
     def _consistent(self) -> KillingAssay:
-        problems = [*_dish_problems(self.dish), *_parameter_problems(self)]
+        problems = [*_dish_problems(self.dish), *_product_problems(self), *_parameter_problems(self)]
         if problems:
             refuse(problems)
         return self
@@ -168,8 +173,18 @@ class KillingAssay(Document):
         for target in given.targets:
             laws[f"threshold_{product}_{target}"] = given.threshold_of(target)
             laws[f"strength_{product}_{target}"] = given.arm_strength_of(target)
+        if given.costimulation == "cd28" and given.memory_death is None:
+            death = f"memory_death_rate_{product}"
+            own = values.get(death, values.get("memory_death_rate", dish_parameters(self)[death].value))
+            values[death] = own * DEFAULTS["cd28_memory_death_ratio"].median()
         values |= {name: law.median() for name, law in laws.items() if law is not None}
         return values | self.lines[line].parameters
+
+    def programme_of(self, product: str) -> float:
+        """Return the length of the programme of a product's cells, e-folds."""
+        given = self.products[product]
+        law = DEFAULTS["fitness"] if given.fitness is None else given.fitness
+        return float(law.median() * math.exp(given.fitness_offset))
 
 
 def design_of_dish(assay: KillingAssay, product: str, *, agents: bool = True) -> Design:
@@ -208,6 +223,21 @@ def _dish_problems(dish: Dish) -> list[Problem]:
                 Problem(("dish", name), f"{cells:.0f} cells", rule, "give fewer, or raise dish.room")
             )
     return problems
+
+
+def _product_problems(assay: KillingAssay) -> list[Problem]:
+    """Return what is said of a product that has no meaning in a dish."""
+    return [
+        Problem(
+            ("products", name, key),
+            law.describe(),
+            "has no meaning in a dish",
+            "remove it" if key != "memory_fraction" else "give dish.memory_fraction",
+        )
+        for name, product in assay.products.items()
+        for key in NOT_IN_A_DISH
+        if (law := getattr(product, key)) is not None
+    ]
 
 
 def _parameter_problems(assay: KillingAssay) -> list[Problem]:

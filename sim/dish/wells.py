@@ -136,7 +136,7 @@ def _simulate(
     t_cells, numbers = TCells(dish.room), _effectors(assay, condition)
     t_cells.add(0, numbers)
     initial = {f"{what}_{product}": float(n) for what, n in numbers.items()}
-    initial["dish_cells"] = float(dish.targets)
+    initial["dish_cells"], initial[f"programme_{product}"] = float(dish.targets), assay.programme_of(product)
     known = {p.name for p in model.surroundings.all_parameters}
     own = {name: value for name, value in parameters.items() if name in known}
     row = AgentRow(model, options, times, seen, key, own, initial, t_cells)

@@ -3,7 +3,8 @@
 Cells are looked at by the block (sim/kernels/agent_blocks.py), and each quantity is added up place by place of the block; only at the end of a
 chunk are the places added together. So the order of a sum depends on the chunk alone, and not on threads.
 
-What is told of a site: its cells, phi of each product, psi of each, the lesser psi of each pair, the hazard of being killed. Then of all
+What is told of a site: its cells, phi of each product, psi of each, the lesser psi of each pair, the hazard of being killed, and quiescent
+cells. Then of all
 cells: those without CD19, that lost CD22, switched, low in CD22, and the sums of the densities of CD19 and CD22.
 """
 
@@ -32,6 +33,7 @@ from sim.kernels.agent_layout import (
     LOST,
     PAIRS,
     PRODUCTS,
+    QUIESCENT,
     SITE,
     SITES,
     SWITCHED,
@@ -41,6 +43,8 @@ LOW_CD22 = 0.5
 """Share of the patient's median CD22 below which a cell counts as CD22-low; as in sim/models/observables.py."""
 EVERYWHERE = -1
 """The one site of cells that have no other: none need be told apart."""
+OF_A_SITE = 3
+"""Sums of a site beside those of products and pairs: cells, hazard of being killed, quiescent cells."""
 COMPOSITION = 6
 """Sums over all cells, after those of the sites."""
 
@@ -57,10 +61,13 @@ def add_where(n, at, site, found, places):
 
 
 @jit
-def add_sites(n, layout, site, phi, psi, hazard, ones, lesser, places):
+def add_sites(n, layout, held, phi, psi, hazard, ones, lesser, asleep, places):
     """Add what the cells of a block tell of each site."""
+    site, flags = held[SITE], held[FLAGS]
+    for j in range(n):
+        asleep[j] = 1.0 if flags[j] & QUIESCENT else 0.0
     products, pairs = layout[PRODUCTS], layout[PAIRS]
-    width, head = 2 + 2 * products + pairs, HEAD + 4 * products
+    width, head = OF_A_SITE + 2 * products + pairs, HEAD + 4 * products
     for s in range(layout[SITES]):
         at = EVERYWHERE if layout[SITES] == 1 else s
         rows = places[s * width : (s + 1) * width]
@@ -73,7 +80,8 @@ def add_sites(n, layout, site, phi, psi, hazard, ones, lesser, places):
             for j in range(n):
                 lesser[j] = min(one[j], other[j])
             add_where(n, at, site, lesser, rows[1 + 2 * products + k])
-        add_where(n, at, site, hazard, rows[width - 1])
+        add_where(n, at, site, hazard, rows[width - 2])
+        add_where(n, at, site, asleep, rows[width - 1])
 
 
 @jit
@@ -93,7 +101,9 @@ def add_composition(n, low, table, held, places):
 
 
 @jit
-def add_chunk(number, now, y, law, layout, recognise, values, marks, lanes, block, ones, lesser, places):
+def add_chunk(
+    number, now, y, law, layout, recognise, values, marks, lanes, block, ones, lesser, asleep, places
+):
     """Bring the cells of a chunk to the day `now`, and add what they tell place by place of the block."""
     body, low = places.shape[0] - COMPOSITION, LOW_CD22 * y[CD22]
     for first in range(0, number, BLOCK):
@@ -103,7 +113,7 @@ def add_chunk(number, now, y, law, layout, recognise, values, marks, lanes, bloc
         rows = look(n, y, law, layout, recognise, lanes, block)
         put_run(n, rows, first, now, block, values)
         add_sites(
-            n, layout, block.held[SITE], block.phi, block.psi, block.hazard, ones, lesser, places[:body]
+            n, layout, block.held, block.phi, block.psi, block.hazard, ones, lesser, asleep, places[:body]
         )
         add_composition(n, low, block.table, block.held, places[body:])
 
@@ -127,11 +137,12 @@ _sums = (
 def sum_cells(now, y, layout, recognise, values, marks, number, lanes, begin, end, sums):
     """Bring all cells of some chunks to the day `now` and add up what they tell.
 
-    Parameters as in `sim.kernels.agents.step_cells`; ``sums`` (chunks, sites * (2 products + pairs + 2) + COMPOSITION) receives what the head of
+    Parameters as in `sim.kernels.agents.step_cells`; ``sums`` (chunks, sites * (2 products + pairs + OF_A_SITE) + COMPOSITION) receives what the head of
     this file lists.
     """
     law, block = np.zeros(LAW), new_block(layout)
-    ones, lesser, places = np.ones(BLOCK), np.zeros(BLOCK), np.zeros((sums.shape[1], BLOCK))
+    ones, lesser, asleep = np.ones(BLOCK), np.zeros(BLOCK), np.zeros(BLOCK)
+    places = np.zeros((sums.shape[1], BLOCK))
     law_of_densities(y, law)
     for c in range(begin, end):
         places[:] = 0.0
@@ -148,6 +159,7 @@ def sum_cells(now, y, layout, recognise, values, marks, number, lanes, begin, en
             block,
             ones,
             lesser,
+            asleep,
             places,
         )
         for k in range(sums.shape[1]):

@@ -8,7 +8,7 @@ decided by the cell as it is at that moment (thinning), so no cell is looked at 
 order  at a candidate                            hazard
 =====  ========================================  ===========================================================================
 1      densities walk from the last look to now  exact law of the mean-reverting walk; losses at contacts are made up for
-2      division, unless quiescent                DIVISION; the daughter may be a mutant, then both inherit with noise
+2      division, unless quiescent                DIVISION; both inherit with noise, and the daughter may be a mutant
 3      death                                     DEATH
 4      move between marrow and another site      entry or exit rate of the site
 5      falling asleep, or awakening              QUIESCENCE, AWAKENING
@@ -203,13 +203,14 @@ def act(i, j, n, u, y, law, layout, chunk, block):
         return n
     u -= killing
     if u < killing * y[CONTACTS]:
-        lose(i, j, u / (killing * y[CONTACTS]), y, law, layout, block.phi, chunk.values)
+        product = killer_of(j, u / (killing * y[CONTACTS]), y, layout, block.phi)
+        lose(i, product, law, layout, chunk.values)
     return n
 
 
 @jit
 def killer_of(j, u, y, layout, phi):
-    """Return the product that has killed the cell in column j, by u in [0, 1) and each product's share of the hazard."""
+    """Return the product that meets the cell in column j, by u in [0, 1) and each product's share of the hazard of being killed."""
     products, rivals, total = layout[PRODUCTS], 0.0, 0.0
     for k in range(products):
         rivals += phi[k, j] * y[layout[HEAD + 4 * k]]
@@ -224,19 +225,11 @@ def killer_of(j, u, y, layout, phi):
 
 
 @jit_merged
-def lose(i, j, u, y, law, layout, phi, values):
-    """Take from cell i a part of the antigens that one product sees, the product chosen by its share of the killing."""
-    products, total = layout[PRODUCTS], 0.0
-    for k in range(products):
-        total += phi[k, j] * y[layout[HEAD + 4 * k]]
-    u *= total
-    for k in range(products):
-        u -= phi[k, j] * y[layout[HEAD + 4 * k]]
-        if u < 0.0 or k == products - 1:
-            for antigen in range(2):
-                if layout[HEAD + 4 * k + 2 + antigen] == 1:
-                    values[SHED19 + antigen, i] += law[SHED]
-            return
+def lose(i, product, law, layout, values):
+    """Take from cell i a part of the antigens that a product sees."""
+    for antigen in range(2):
+        if layout[HEAD + 4 * product + 2 + antigen] == 1:
+            values[SHED19 + antigen, i] += law[SHED]
 
 
 @jit

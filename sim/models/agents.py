@@ -9,6 +9,7 @@ direction  name                                    meaning
 told by    lysis_P_SITE, stimulation_P_SITE        mean of phi and psi over the cells of a site
 agents     shared_P_Q_SITE                         mean of the lesser of psi for two products
            SITE_killing                            mean hazard of a cell to be killed, access included
+           SITE_quiescent                          share of the cells that do not divide
            share_WHAT, mean_ANTIGEN                composition, for assays and outcomes
 told to    `signals`                               hazards of division and death, rates between sites, killing capacity and load
 agents                                             of each product, thresholds, and the law of the densities
@@ -64,7 +65,7 @@ _SINGLE_CELLS = (
         0.2,
         "1",
         "",
-        "share of the walk's variance that is made at divisions: one daughter gets more, the other as much less",
+        "share of the walk's variance that is made at divisions: one daughter gets more, the other as much less; quiescent cells go without",
     ),
     (
         "contact_ratio",
@@ -128,7 +129,7 @@ def told(design: Design) -> tuple[str, ...]:
         names += [mean_recognition("lysis", product, site) for product in design.products]
         names += [mean_recognition("stimulation", product, site) for product in design.products]
         names += [mean_shared(a, b, site) for a, b in pairs(design)]
-        names.append(f"{site}_killing")
+        names += [f"{site}_killing", f"{site}_quiescent"]
     return (*names, *(f"share_{what}" for what in SHARES), *(f"mean_{antigen}" for antigen in ANTIGENS))
 
 
@@ -164,7 +165,7 @@ def add_agents(net: Network, design: Design) -> None:
         moves[site].append(leaving)
         gains["marrow"].append(leaving)
     for site in design.sites:
-        growth = f"(division_hazard - death_hazard)*{site}_cells"
+        growth = f"(division_hazard*(1 - {site}_quiescent) - death_hazard)*{site}_cells"
         rate = total([growth, *gains[site]]) + "".join(f" - {term}" for term in moves[site])
         net.reaction(f"growth {site}", {f"{site}_cells": 1}, rate)
     for product in design.products:
@@ -176,7 +177,7 @@ def add_agents(net: Network, design: Design) -> None:
 
 
 def signals(design: Design) -> tuple[str, ...]:
-    """Species, parameters and definitions of the surroundings that the agents are told, in the kernel's order (sim/kernels/agents.py)."""
+    """Species, parameters and definitions of the surroundings that the agents are told, in the kernel's order (sim/kernels/agent_layout.py)."""
     names = [*_COMMON, *(_KILLING if design.products else ())]
     for site in design.sites[1:]:
         names += [f"{site}_access", f"{site}_entry_rate", f"{site}_exit_rate"]

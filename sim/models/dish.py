@@ -1,7 +1,7 @@
 """A dish in place of a host: targets and CAR T cells in a medium that does not change, as in a killing assay.
 
 What cells do to each other is the leukaemia network's own (blasts.py, effectors.py). A body's numbers of cells become those of the dish by
-its volume over that of the marrow, in which the body's cells meet: what saturates killing at 2.5e8 cells in 70 kg does so at
+the volume in which cells meet there, over that of the marrow in which the body's cells meet: what saturates killing at 2.5e8 cells in 70 kg does so at
 2.5e8*size in the dish. There are no B cells, no blood, no immunity, no treatment and no death of a patient; IL-7/15 is what the medium holds.
 """
 

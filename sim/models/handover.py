@@ -3,7 +3,8 @@
 A class says how many copies of CD19 a cell has, and on which level of the ladder its CD22 lies. A cell drawn from it has a CD22 density from
 the stationary law within the bin of the level, and a CD19 density from the stationary law within a patient. Back, a cell belongs to the
 level in whose bin its CD22 lies. So the numbers of the classes are kept either way, and the law of the densities too, as far as it is the
-stationary one within a bin. Two things are forgotten on the way back: what contacts have taken for some days, and that a cell is quiescent.
+stationary one within a bin. The way back forgets what else a cell was: its clone, its CD19 density, where in its bin its CD22 lay,
+what contacts have taken for some days, and that it was quiescent.
 """
 
 from __future__ import annotations

@@ -35,7 +35,8 @@ w_B, w_S        b_cell_killing_weight, b_cell_stimulation_weight  B cells as tar
 
 Cell-number constants are given for 70 kg and scale with body weight, so that in cells/kg the mean dynamics do not depend on it.
 Trafficking between sites other than the exchange of leukaemia cells is not modelled: CAR T cells of the tissue are one pool, and a
-site's access factor stands for how many of them reach it. Bystander killing and trogocytosis are not modelled.
+site's access factor stands for how many of them reach it. Bystander killing is not modelled; loss of antigen at
+contacts (modulation, trogocytosis) is one of single cells, not of classes.
 
 Numbers without a source are assumed. Those of the rough fit are a start, not a calibration.
 """

@@ -32,7 +32,7 @@ OBSERVABLES = (
     "il6_index",
     "normal_marrow_fraction",
 )
-"""Species and definitions that every leukaemia network has under these names."""
+"""Species and definitions that every leukaemia network of a host has under these names."""
 
 LOW_CD22 = 0.5
 """Share of the patient's median CD22 below which a cell counts as CD22-low, without unit; assumed, as `cd22_low_fold` of a trial."""

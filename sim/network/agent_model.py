@@ -47,10 +47,10 @@ class AgentModel:
     sites : tuple of Species
         The first is the one between which and the others cells move.
     signals : tuple of str
-        Species, parameters and definitions that the cells are told, in the order of sim/kernels/agents.py.
+        Species, parameters and definitions that the cells are told, in the order of sim/kernels/agent_layout.py.
     told : tuple of str
         Parameters that the cells tell: for each site the means of lysis and of stimulation by each product, of the lesser stimulation of
-        each pair and of the hazard of being killed; then composition.
+        each pair, of the hazard of being killed, and the share of quiescent cells; then composition.
     products : tuple of (active, load, sees_cd19, sees_cd22)
         Names among the signals, and what the product sees.
     pairs : tuple of (int, int)

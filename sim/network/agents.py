@@ -6,17 +6,19 @@ A step of length h, from t:
 order  what happens
 =====  ==============================================================================================================
 1      the agents tell the network how many they are, and what they look like on average: as it will be at t + h/2, if it
-       goes on to change as in the last step
+       goes on to change as in the last step (in the first step: as it is)
 2      the network goes from t to t + h/2 by kernel `hybrid`; the agents' numbers follow their mean hazards meanwhile
 3      the agents are told the hazards of that moment
 4      the network goes on to t + h, the events of that time included
-5      the agents live from t to t + h, and share what events did to them
+5      the agents live from t to t + h, and share what events did to them; CAR T cells after leukaemia cells, where they are
+       agents too (sim/network/t_cells.py)
 =====  ==============================================================================================================
 
 The surroundings see the agents' mean within a step and their number after it, the agents see the surroundings of its middle: the split is of
 second order in h. Chance in the agents' number comes back to them through the surroundings a step late: where few cells keep each other's
 killers busy, the variance that this makes is of first order. Steps end at timed events; beside one that a trigger fires within a step the
-mean is of first order.
+mean is of first order. So it is of CAR T cells as agents where what they do depends on the single cell: between two counts their numbers
+follow the fade of the mean age, and exhaustion at a constant hazard.
 """
 
 from __future__ import annotations
@@ -195,7 +197,7 @@ class AgentRow:
             self._t_cells = TCellLife(t_cells, at_species, key)
         self._kills = np.zeros((CHUNKS, len(model.products)))
         self._recognise = recogniser_of(model.signals, model.lysis, model.stimulation)
-        self._width = 2 + 2 * len(model.products) + len(model.pairs)
+        self._width = agent_sums.OF_A_SITE + 2 * len(model.products) + len(model.pairs)
         self._streams, self._lanes = chunk_streams(*key)
         self._told_before: tuple[float, Floats, Floats] | None = None
 
@@ -325,7 +327,7 @@ class AgentRow:
         then, before, old = self._told_before
         both = ((number > 0.0) & (before > 0.0))[:, None]
         most = np.ones(self._width - 1)
-        most[-1] = math.inf  # a hazard; the others are shares
+        most[-2] = math.inf  # a hazard; the others are shares
         return np.clip(means + np.where(both, (means - old) * (ahead / (now - then)), 0.0), 0.0, most)
 
     def _signals(self, now: float) -> Floats:

@@ -1,4 +1,4 @@
-"""Cells: single cells in chunks, in the layout of sim/kernels/agents.py."""
+"""Cells: single cells in chunks, in the layout of sim/kernels/agent_layout.py."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHUNKS = 16
 
 
 class Cells:
-    """Cells by chunks, in the layout of sim/kernels/agents.py.
+    """Cells by chunks, in the layout of sim/kernels/agent_layout.py.
 
     Parameters
     ----------

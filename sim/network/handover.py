@@ -50,7 +50,7 @@ LUCK = 2
 SAMPLE = 2000
 """Cells made of counts to show how densities are distributed among them."""
 AGAIN = 2.0
-"""Cells become counts at so many times the number at which counts become cells, so that they do not at once turn back."""
+"""Cells become counts above so many times the number at which counts become cells, so that they do not at once turn back."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class HandingOver:
     Parameters
     ----------
     below : int
-        Cells at or below which each is simulated by itself; at twice as many they are counts again.
+        Cells at or below which each is simulated by itself; above twice as many they are counts again.
     look : float
         Days between two looks at the counts, above 0.
     agents : Agents

@@ -51,7 +51,7 @@ HYBRID = Hybrid(tolerance=0.2, threshold=300.0)
 #: Patients simulated at a time.
 CHUNK = 512
 ROOM = 10
-"""Room for so many times the cells at which counts become single cells: they are counts again at twice as many."""
+"""Room for so many times the cells at which counts become single cells: they are counts again above twice as many."""
 
 Kernel = str | ODE | Hybrid | SSA | TauLeap | HandingOver
 Progress = Callable[[int, int], None]

@@ -300,7 +300,7 @@ class Engine(Block):
     kernel : {"hybrid", "ode", "agents"}
         ``agents``: as hybrid, and leukaemia that has become small is simulated cell by cell.
     cells_below : int
-        Of kernel ``agents``: leukaemia cells at or below which each is simulated by itself; at twice as many they are counts again.
+        Of kernel ``agents``: leukaemia cells at or below which each is simulated by itself; above twice as many they are counts again.
     horizon : float
         Last day simulated.
     rtol : float, optional

@@ -284,7 +284,7 @@ def test_what_cells_tell_is_summed_as_numpy_sums_it(niche: bool) -> None:
     }
     y, layout = np.array([names[one] for one in described.signals]), layout_of(described)
     pairs = len(described.pairs)
-    width = 2 + 2 * len(products) + pairs
+    width = agent_sums.OF_A_SITE + 2 * len(products) + pairs
     sums = np.zeros((CHUNKS, (1 + niche) * width + agent_sums.COMPOSITION))
     recognise = recogniser_of(described.signals, described.lysis, described.stimulation)
     lanes = chunk_streams(1, 0, 0)[1]
@@ -308,7 +308,8 @@ def test_what_cells_tell_is_summed_as_numpy_sums_it(niche: bool) -> None:
         access = names["niche_access"] if site else 1.0
         told = [at.sum(), *seen["lysis"][:, at].sum(axis=1), *seen["stimulation"][:, at].sum(axis=1)]
         told += [seen["stimulation"][:, at].min(axis=0).sum()] * pairs
-        told.append(access * hazard[at].sum())
+        asleep = (marks[kernel.FLAGS][at] & kernel.QUIESCENT) > 0
+        told += [access * hazard[at].sum(), asleep.sum()]
         assert found[site * width : (site + 1) * width] == pytest.approx(told, rel=1e-5)
     switched, low = (marks[kernel.FLAGS] & kernel.SWITCHED) > 0, d22 < agent_sums.LOW_CD22 * CD22
     whole = [(marks[kernel.COPIES] == 0).sum(), lost.sum(), switched.sum(), low.sum(), d19.sum(), d22.sum()]
