@@ -55,7 +55,12 @@ def killing(wells: Columns, kills: Columns, labels: Mapping[str, str]) -> list[A
         here = (wells["line"] == line) & (wells["product"] == product) & (wells["status"] == 0)
         for number, ratio in enumerate(ratios):
             _lysis(above, wells, here & (wells["ratio"] == ratio), arm_colour(number), ratio_text(ratio))
-            own = (kills["line"] == line) & (kills["product"] == product) & (kills["ratio"] == ratio)
+            own = (
+                (kills["status"] == 0)
+                & (kills["line"] == line)
+                & (kills["product"] == product)
+                & (kills["ratio"] == ratio)
+            )
             _kills(below, kills, own, arm_colour(number))
         clean(above, f"{labels[line]}, {labels[product]}" if several else labels[line])
         above.set_xlabel("Hours", fontsize=TEXT)

@@ -113,7 +113,7 @@ def run_killing_assay(
                 f"{option}: {value}; {name} is a killing assay, whose cells are simulated one by one; leave it out, or --set dish.wells"
             )
     from sim.cli_progress import supervised
-    from sim.dish.run import assay_hash, open_assay
+    from sim.dish.run import assay_hash, run_assay
     from sim.trial.run_directory import RunDirectory, default_path
 
     assay = read_assay(name, assignments)
@@ -121,11 +121,9 @@ def run_killing_assay(
     folder = out or default_path(assay.name, digest)
     if RunDirectory(folder, digest).state() == "complete":
         typer.echo(f"{folder}: this run is complete; showing it", err=True)
-        _tell(open_assay(folder), as_json)
+        _tell(run_assay(assay, seed, out=folder, figures=figures), as_json)
         return
     with supervised(assay.name, "wells", figures=figures) as progress:
-        from sim.dish.run import run_assay
-
         result = run_assay(
             assay, seed, threads, progress, folder, figures, command=_command(name, assignments, seed)
         )

@@ -6,13 +6,15 @@ A file with a block ``dish`` describes an assay in place of a trial; products, p
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from sim.models.agents import SINGLE_CELL_PARAMETERS
+from sim.models.agents import RANGES, SINGLE_CELL_PARAMETERS
 from sim.models.design import Design, ProductDesign
+from sim.models.dish import DISH_RANGES
 from sim.models.leukaemia import build
 from sim.network.elements import Parameter
 from sim.trial.document import Document
@@ -33,7 +35,7 @@ from sim.trial.scenario_fields import (
     Text,
     refuse,
 )
-from sim.trial.scenario_parameters import value_problems
+from sim.trial.scenario_parameters import range_problems, value_problems
 from sim.trial.scenario_schema import Product
 
 __all__ = ["Dish", "KillingAssay", "TargetLine", "design_of_dish", "dish_parameters"]
@@ -164,6 +166,16 @@ class KillingAssay(Document):
     def values_of(self, line: str, product: str) -> dict[str, float]:
         """Return the parameters of the network that a line and a product set, by name."""
         values = {name: law.median() for name, law in self.parameters.items()}
+        given, laws = self.products[product], self.laws_of(product)
+        if given.costimulation == "cd28" and given.memory_death is None:
+            death = f"memory_death_rate_{product}"
+            own = values.get(death, values.get("memory_death_rate", dish_parameters(self)[death].value))
+            values[death] = own * DEFAULTS["cd28_memory_death_ratio"].median()
+        values |= {name: law.median() for name, law in laws.items()}
+        return values | self.lines[line].parameters
+
+    def laws_of(self, product: str) -> dict[str, Law]:
+        """Return the laws of the parameters of the network that a product's block gives."""
         given = self.products[product]
         laws = {
             f"stimulation_shift_{product}": given.stimulation_shift,
@@ -173,12 +185,7 @@ class KillingAssay(Document):
         for target in given.targets:
             laws[f"threshold_{product}_{target}"] = given.threshold_of(target)
             laws[f"strength_{product}_{target}"] = given.arm_strength_of(target)
-        if given.costimulation == "cd28" and given.memory_death is None:
-            death = f"memory_death_rate_{product}"
-            own = values.get(death, values.get("memory_death_rate", dish_parameters(self)[death].value))
-            values[death] = own * DEFAULTS["cd28_memory_death_ratio"].median()
-        values |= {name: law.median() for name, law in laws.items() if law is not None}
-        return values | self.lines[line].parameters
+        return {name: law for name, law in laws.items() if law is not None}
 
     def programme_of(self, product: str) -> float:
         """Return the length of the programme of a product's cells, e-folds."""
@@ -240,6 +247,16 @@ def _product_problems(assay: KillingAssay) -> list[Problem]:
     ]
 
 
+def _also_given(assay: KillingAssay, name: str) -> Iterator[str]:
+    """Yield the blocks that give a parameter too."""
+    for line, block in assay.lines.items():
+        if name in block.parameters:
+            yield f"lines.{line}"
+    for product in assay.products:
+        if name in assay.laws_of(product):
+            yield f"products.{product}"
+
+
 def _parameter_problems(assay: KillingAssay) -> list[Problem]:
     """Return what is wrong with the parameters: unknown to a dish, another unit, a sign that none may have."""
     known = dish_parameters(assay)
@@ -247,18 +264,16 @@ def _parameter_problems(assay: KillingAssay) -> list[Problem]:
     for name, law in assay.parameters.items():
         place = ("parameters", name)
         if name in known:
-            problems += [problem.under(place) for problem in value_problems(law, known[name])]
+            found = [
+                *value_problems(law, known[name]),
+                *range_problems(law, known[name], RANGES | DISH_RANGES),
+            ]
+            problems += [problem.under(place) for problem in found[:1]]
+            problems += [
+                Problem(place, show(law.median()), f"is given by {other} too", "remove one of them")
+                for other in _also_given(assay, name)
+            ]
         else:
             fix = suggest(name, known, f"for example {', '.join(SINGLE_CELL_PARAMETERS[:3])}")
             problems.append(Problem(place, show(law.median()), "names no parameter of a dish", fix))
-    order = assay.parameters.get("exhaustion_order")
-    if order is not None and order.median() < 1.0:
-        problems.append(
-            Problem(
-                ("parameters", "exhaustion_order"),
-                show(order.median()),
-                "must be at least 1",
-                "give 1 or more",
-            )
-        )
     return problems

@@ -60,7 +60,7 @@ def _lysis(columns: Mapping[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
 
 
 def kill_columns(wells: list[Well]) -> dict[str, np.ndarray[Any, Any]]:
-    """Return a row for each well and number of kills: line, product, ratio, well, kills (the last counts all from there on), cells."""
+    """Return a row for each well and number of kills: line, product, ratio, well, status, kills (the last counts all from there on), cells."""
     treated = [well for well in wells if well.condition.ratio > CONTROL]
     each = MOST_KILLS + 1
     return {
@@ -68,6 +68,7 @@ def kill_columns(wells: list[Well]) -> dict[str, np.ndarray[Any, Any]]:
         "product": np.repeat([well.condition.product for well in treated], each),
         "ratio": np.repeat([well.condition.ratio for well in treated], each),
         "well": np.repeat([well.number for well in treated], each),
+        "status": np.repeat(np.array([well.status for well in treated], dtype=np.int8), each),
         "kills": np.tile(np.arange(each), len(treated)),
         "cells": np.concatenate([well.kills for well in treated]),
     }
@@ -131,7 +132,12 @@ class AssayResult:
             for product in self.assay.products:
                 for ratio in (CONTROL, *self.assay.dish.ratios):
                     here = end & (w["line"] == line) & (w["product"] == product) & (w["ratio"] == ratio)
-                    by = (k["line"] == line) & (k["product"] == product) & (k["ratio"] == ratio)
+                    by = (
+                        (k["status"] == codes.OK)
+                        & (k["line"] == line)
+                        & (k["product"] == product)
+                        & (k["ratio"] == ratio)
+                    )
                     found.append(self._row(line, product, float(ratio), here, by))
         return found
 

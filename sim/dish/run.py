@@ -115,13 +115,31 @@ def run_assay(
         return _compute(chosen, seed, threads, progress, provenance)
     directory = RunDirectory(Path(out), provenance["hash"])
     if directory.state() == "complete":
-        return open_assay(directory.path)
+        return _renewed(directory, chosen, provenance, figures)
     with directory.claim():
+        # Another process may have finished between the look and the claim.
+        if directory.state() == "complete":
+            return open_assay(directory.path)
         directory.begin(provenance)
         result = replace(_compute(chosen, seed, threads, progress, provenance), path=directory.path)
         _write(directory, result, figures)
         directory.finish()
     return result
+
+
+def _renewed(
+    directory: RunDirectory, assay: KillingAssay, provenance: dict[str, Any], figures: bool
+) -> AssayResult:
+    """Read a complete run; where labels or sources have changed, which change no number, let its files say so."""
+    found = open_assay(directory.path)
+    if found.assay.resolved() == assay.resolved():
+        return found
+    renewed = replace(found, assay=assay)
+    with directory.claim():
+        directory.begin(provenance)
+        _write(directory, renewed, figures)
+        directory.finish()
+    return renewed
 
 
 def _compute(

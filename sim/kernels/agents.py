@@ -22,8 +22,7 @@ the block (sim/kernels/agent_blocks.py), so that what is computed of a cell is v
 any step; only the hold is an approximation, of second order in the step.
 
 Cells lie in chunks, each with streams of its own for when and what happens, for densities at divisions, and for mutations, and with lanes for
-the walk: neither the number of threads nor
-what another chunk does changes a byte. The record of a cell has 27 bytes.
+the walk: neither the number of threads nor what another chunk does changes a byte. The record of a cell has 27 bytes.
 
 Reference: thinning: Lewis and Shedler, Nav. Res. Logist. Q. 26 (1979) 403, doi:10.1002/nav.3800260304.
 """
@@ -80,12 +79,14 @@ from sim.kernels.agent_layout import (
 from sim.kernels.elementary import prefetch
 from sim.kernels.random import uniform
 from sim.kernels.samplers import exponential, normal
-from sim.kernels.status import CAPACITY, NON_FINITE, OK
+from sim.kernels.status import CAPACITY, EVENT_BUDGET, NEGATIVE_PROPENSITY, NON_FINITE, OK
 
 QUEUE = 64 * BLOCK
 """Candidates that wait at most. The latest come first, so that a line is followed to its end: a block and what comes of it wait, and no more
 than a block for each further generation within a step."""
 FULL = -1
+CANDIDATES = 2e7
+"""Candidates that a chunk may expect in a step, some seconds' work; a row that would have more has used up its budget of events."""
 
 
 class Chunk(NamedTuple):
@@ -394,7 +395,8 @@ def step_cells(
     Returns
     -------
     int
-        OK; CAPACITY when a chunk has no room; NON_FINITE when a signal is none.
+        OK; CAPACITY when a chunk has no room; EVENT_BUDGET above `CANDIDATES`; NON_FINITE or NEGATIVE_PROPENSITY for a signal that is no
+        number or no rate.
     """
     law, block = np.zeros(LAW), new_block(layout)
     queue = Queue(np.zeros(QUEUE, np.int64), np.zeros(QUEUE), np.empty(clone.shape[1], np.int32))
@@ -402,7 +404,11 @@ def step_cells(
     bound = greatest_rate(y, layout)
     if not bound < math.inf:
         return NON_FINITE
+    if y[DIVISION] < 0.0 or y[DEATH] < 0.0 or y[QUIESCENCE] < 0.0 or y[AWAKENING] < 0.0 or bound < 0.0:
+        return NEGATIVE_PROPENSITY
     for c in range(begin, end):
+        if number[c] * bound * dt > CANDIDATES:
+            return EVENT_BUDGET
         chunk = Chunk(values[c], marks[c], clone[c], streams[c], lanes[c], kills[c])
         n = live_through(number[c], now, dt, bound, y, law, layout, recognise, spared, chunk, queue, block)
         if n == FULL:

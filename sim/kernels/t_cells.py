@@ -1,7 +1,7 @@
 """CAR T cells one by one in a dish: each has a product, a phenotype, a programme of divisions, and the targets that it has killed.
 
 Within a step the surroundings hold still, and each cell lives its own life in continuous time, as the leukaemia cells do (agents.py):
-candidates come at the greatest rate that a cell can have, and what happens at one is decided by the cell as it is then (thinning).
+candidates come at the greatest rate that a cell of its phenotype can have, and what happens at one is decided by the cell as it is then (thinning).
 
 =====  ==========================  ====================================================================================================
 order  at a candidate              hazard of a cell, 1/day
@@ -30,7 +30,7 @@ from numba import types
 from sim.kernels._jit import jit, jit_as
 from sim.kernels.random import uniform
 from sim.kernels.samplers import binomial, exponential
-from sim.kernels.status import CAPACITY, NON_FINITE, OK
+from sim.kernels.status import CAPACITY, EVENT_BUDGET, NON_FINITE, OK
 
 (
     DIVISION, MEMORY_FORMATION, EXHAUSTION, EFFECTOR_LOSS, MEMORY_DIVISION, RECRUITMENT, MEMORY_LOSS, EXHAUSTED_LOSS, SIGNAL,
@@ -43,6 +43,9 @@ PRODUCT, PHENOTYPE, MARKS = range(3)
 """Rows of a chunk's marks (uint8)."""
 DIVISIONS, KILLS, COUNTS = range(3)
 """Rows of a chunk's counts (uint16)."""
+FULL, TOO_MANY = -1, -2
+CANDIDATES = 2e7
+"""Candidates of a chunk in a step, some seconds' work; a row that has more has used up its budget of events."""
 MOST = 65535
 """Greatest count that is kept."""
 SUMS = 5
@@ -65,11 +68,13 @@ def exhaustion_of(stimulation, z):
 
 
 @jit
-def greatest_rate(z, most_stimulation):
-    """Return a rate that no hazards of a cell exceed together."""
-    effector = z[DIVISION] + z[MEMORY_FORMATION] + exhaustion_of(most_stimulation, z) + z[EFFECTOR_LOSS]
-    memory = z[MEMORY_DIVISION] + z[RECRUITMENT] + z[MEMORY_LOSS]
-    return max(effector, memory, z[EXHAUSTED_LOSS])
+def greatest_rate(phenotype, most_stimulation, z):
+    """Return a rate that the hazards of a cell of a phenotype do not exceed together, up to such stimulation."""
+    if phenotype == EFFECTOR:
+        return z[DIVISION] + z[MEMORY_FORMATION] + exhaustion_of(most_stimulation, z) + z[EFFECTOR_LOSS]
+    if phenotype == MEMORY:
+        return z[MEMORY_DIVISION] + z[RECRUITMENT] + z[MEMORY_LOSS]
+    return z[EXHAUSTED_LOSS]
 
 
 @jit
@@ -107,7 +112,8 @@ def live(i, n, now, u, z, marks, counts, stimulation, since):
             return n + 1
         u -= z[MEMORY_DIVISION]
         if u < z[RECRUITMENT]:
-            marks[PHENOTYPE, i] = EFFECTOR
+            # What it and its mothers have gone through is forgotten: a recruit begins anew.
+            marks[PHENOTYPE, i], stimulation[i], since[i] = EFFECTOR, 0.0, now
             bear(i, n, 0, z, now, marks, counts, stimulation, since)
             return n + 1
         if u < z[RECRUITMENT] + z[MEMORY_LOSS]:
@@ -135,24 +141,25 @@ def close_up(n, marks, counts, stimulation):
 
 
 @jit
-def live_chunk(n, dt, z, marks, counts, stimulation, since, bounds, stream):
-    """Let the cells of one chunk live for `dt` days; return their number, dead ones among them, or -1 when there is no room."""
-    most = 0.0
+def live_chunk(n, dt, z, marks, counts, stimulation, since, stream):
+    """Let the cells of one chunk live for `dt` days; return their number, dead ones among them, `FULL` or `TOO_MANY`."""
     for i in range(n):
-        most = max(most, stimulation[i])
         since[i] = 0.0
-    for k in range(z.shape[0]):
-        bounds[k] = greatest_rate(z[k], most + z[k, SIGNAL] * dt)
-    i = 0
+    i, left = 0, CANDIDATES
     while i < n:  # daughters come last, and are followed in their turn
-        own, bound = z[marks[PRODUCT, i]], bounds[marks[PRODUCT, i]]
-        now = since[i]
-        while bound > 0.0:
-            now += exponential(stream) / bound
-            if now >= dt or marks[PHENOTYPE, i] == DEAD:
+        own, now = z[marks[PRODUCT, i]], float(since[i])
+        while marks[PHENOTYPE, i] != DEAD:
+            # Of the phenotype that it has now; what it may have had to the end of the step bounds what it may do until then.
+            most = stimulation[i] + own[SIGNAL] * (dt - since[i])
+            bound = greatest_rate(marks[PHENOTYPE, i], most, own)
+            now += exponential(stream) / bound if bound > 0.0 else math.inf
+            if not now < dt:
                 break
             if n >= stimulation.shape[0]:
-                return -1
+                return FULL
+            left -= 1.0
+            if left < 0.0:
+                return TOO_MANY
             n = live(i, n, now, uniform(stream) * bound, own, marks, counts, stimulation, since)
         stimulation[i] += own[SIGNAL] * (dt - since[i])
         i += 1
@@ -191,17 +198,19 @@ def step_t_cells(dt, z, marks, counts, stimulation, number, streams, begin, end)
     Returns
     -------
     int
-        OK; CAPACITY when a chunk has no room; NON_FINITE when something told is no number.
+        OK; CAPACITY when a chunk has no room; EVENT_BUDGET above `CANDIDATES`; NON_FINITE when something told is no number.
     """
     for k in range(z.shape[0]):
         for j in range(HAZARDS):
             if not math.isfinite(z[k, j]):
                 return NON_FINITE
-    since, bounds = np.zeros(stimulation.shape[1], np.float32), np.zeros(z.shape[0])
+    since = np.zeros(stimulation.shape[1], np.float32)
     for c in range(begin, end):
-        n = live_chunk(number[c], dt, z, marks[c], counts[c], stimulation[c], since, bounds, streams[c])
-        if n < 0:
+        n = live_chunk(number[c], dt, z, marks[c], counts[c], stimulation[c], since, streams[c])
+        if n == FULL:
             return CAPACITY
+        if n == TOO_MANY:
+            return EVENT_BUDGET
         number[c] = close_up(n, marks[c], counts[c], stimulation[c])
     return OK
 

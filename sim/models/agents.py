@@ -21,6 +21,8 @@ agents                                             of each product, thresholds, 
 
 from __future__ import annotations
 
+import math
+
 from sim.models.antigen import ANTIGENS, Arm, recognition
 from sim.models.blasts import define_death, define_exchange
 from sim.models.design import Design, ProductDesign, total
@@ -28,6 +30,7 @@ from sim.network.agent_model import AgentModel, Killers, Species
 from sim.network.network import Network
 
 __all__ = [
+    "RANGES",
     "SHARES",
     "SINGLE_CELL_PARAMETERS",
     "add_agents",
@@ -92,11 +95,26 @@ _SINGLE_CELLS = (
     ("awakening_rate", 0.05, "1/day", "", "quiescent cells that divide again"),
 )
 
+RANGES = {
+    "cd19_density": (0.0, math.inf, True),
+    "cd22_density": (0.0, math.inf, True),
+    "cd19_relaxation_time": (0.0, math.inf, True),
+    "cd22_relaxation_time": (0.0, math.inf, True),
+    "inheritance_noise": (0.0, 1.0, False),
+    "contact_loss": (0.0, 1.0, False),
+    "contact_recovery_time": (0.0, math.inf, True),
+    "exhaustion_order": (1.0, math.inf, False),
+    "first_hit_rate": (0.0, 0.25, False),
+    "second_hit_rate": (0.0, 0.25, False),
+    "cd22_loss_rate": (0.0, 0.25, False),
+    "lineage_switch_rate": (0.0, 0.25, False),
+}
+"""What parameters of single cells may be: lower and upper bound, and whether the lower one is excluded."""
 SINGLE_CELL_PARAMETERS = tuple(name for name, *_ in _SINGLE_CELLS)
 """Names of parameters that cells simulated one by one have, and classes have not."""
 
 _COMMON = (
-    "division_hazard", "death_hazard", "first_hit_rate", "second_hit_rate", "cd22_loss_rate", "lineage_switch_rate",
+    "division_hazard", "death_hazard", "first_hit_rate", "second_hit_rate", "cd22_loss_rate", "cell_switch_rate",
     "cd19_density", "cd22_density", "cd19_spread", "cd22_spread", "cd19_relaxation_time", "cd22_relaxation_time",
     "inheritance_noise", "contact_ratio", "contact_loss", "contact_recovery_time", "quiescence_rate", "awakening_rate",
 )  # fmt: skip
@@ -154,6 +172,8 @@ def declare_agents(net: Network, design: Design) -> None:
 
 def add_agents(net: Network, design: Design) -> None:
     """Add how the numbers of cells move within a step, and the definitions that become signals."""
+    # A grid without the switched class ignores the rate, and so must its cells: they could not be counted again.
+    net.define("cell_switch_rate", "lineage_switch_rate" if design.grid.lineage_switch else "0")
     define_exchange(net, design)
     define_death(net, design)
     moves = {site: [f"{site}_killing*{site}_cells"] for site in design.sites}

@@ -7,10 +7,12 @@ the volume in which cells meet there, over that of the marrow in which the body'
 
 from __future__ import annotations
 
+import math
+
 from sim.models.design import Design
 from sim.network.network import Network
 
-__all__ = ["DISH_PARAMETERS", "declare_dish", "define_dish_observables", "define_dish_sizes"]
+__all__ = ["DISH_PARAMETERS", "DISH_RANGES", "declare_dish", "define_dish_observables", "define_dish_sizes"]
 
 # Name, value, unit, source, description.
 _DISH = (
@@ -44,6 +46,12 @@ _DISH = (
         "homeostatic drive (g)",
     ),
 )
+DISH_RANGES = {name: (0.0, math.inf, True) for name, *_ in _DISH if name != "il7_15_drive"} | {
+    "il7_15_drive": (0.0, 1.0, False),
+    "killing_saturation": (0.0, math.inf, True),
+    "signal_saturation": (0.0, math.inf, True),
+}
+"""What they may be, as `sim.models.agents.RANGES`."""
 DISH_PARAMETERS = tuple(name for name, *_ in _DISH)
 """Names of the parameters that only a dish has."""
 

@@ -4,7 +4,8 @@ A class says how many copies of CD19 a cell has, and on which level of the ladde
 the stationary law within the bin of the level, and a CD19 density from the stationary law within a patient. Back, a cell belongs to the
 level in whose bin its CD22 lies. So the numbers of the classes are kept either way, and the law of the densities too, as far as it is the
 stationary one within a bin. The way back forgets what else a cell was: its clone, its CD19 density, where in its bin its CD22 lay,
-what contacts have taken for some days, and that it was quiescent.
+what contacts have taken for some days, and that it was quiescent. Where CD22 has no spread all cells that express it come back on the middle
+level, whose density is that of any other then.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ import numpy.typing as npt
 
 from sim.errors import InputError
 from sim.kernels import status as codes
-from sim.kernels.agent_layout import STREAMS
+from sim.kernels.agent_layout import SITE, STREAMS, TOUCHED
 from sim.kernels.cache import load_generated
 from sim.kernels.normal_lanes import LANES, WORDS, seed_lanes
 from sim.kernels.pausing import PAUSED
@@ -129,15 +129,31 @@ def simulate_agents(
         NaN after a failure.
     status : int
     """
+    seed, threads = read_whole(seed, "seed", 0, 2**64 - 1), read_whole(threads, "threads", 1)
     key = (seed, patient, replicate)
-    row = AgentRow(
-        model, options or Agents(), read_times(t), tuple(outputs), key, parameters, initial, t_cells
-    )
+    chosen = options or Agents()
+    _check_cells(model, cells, chosen)
+    row = AgentRow(model, chosen, read_times(t), tuple(outputs), key, parameters, initial, t_cells)
+    cells.values[:, TOUCHED] = row.times[0]  # their densities are those of the start
     with ThreadPoolExecutor(threads) as pool:
         outcome = row.live(cells, float(row.times[0]), pool)
         if outcome == PAUSED:
             outcome = row.surroundings.advance(math.inf)
     return row.surroundings.out[:, : len(outputs)].copy(), outcome
+
+
+def _check_cells(model: AgentModel, cells: Cells, options: Agents) -> None:
+    """Refuse more cells than there is room for, and cells at a site that the model has not."""
+    if cells.total > options.capacity:
+        raise InputError(
+            f"cells: {cells.total}; Agents(capacity={options.capacity}) has no room for them; give fewer, or more room"
+        )
+    if cells.total:
+        site = int(cells.gather()[1][SITE].max())
+        if site >= len(model.sites):
+            raise InputError(
+                f"cells: site {site}; the model has {len(model.sites)}, numbered from 0; correct the number"
+            )
 
 
 class AgentRow:
@@ -233,7 +249,7 @@ class AgentRow:
                 return self._failed(outcome, now)
         while self.now < end and not (n > 0 and ends(cells.total)):
             n += 1
-            now, later = self.now, self._next(begin)
+            now, later, event = self.now, self._next(begin), self.surroundings.next_event(self.now)
             outcome = self.surroundings.advance(0.5 * (now + later))
             if outcome != PAUSED:
                 return outcome
@@ -242,6 +258,8 @@ class AgentRow:
             if outcome != PAUSED:
                 return outcome
             spared = self.surroundings.x[self._spared_at].copy()
+            if later == event or (spared < 1.0).any():
+                self._told_before = None  # what an event has changed is no trend
             outcome = self._live(cells, now, later - now, signals, spared, pool)
             self.now = later
             if outcome == codes.OK and cells.total > self.options.capacity:
@@ -328,7 +346,9 @@ class AgentRow:
         both = ((number > 0.0) & (before > 0.0))[:, None]
         most = np.ones(self._width - 1)
         most[-2] = math.inf  # a hazard; the others are shares
-        return np.clip(means + np.where(both, (means - old) * (ahead / (now - then)), 0.0), 0.0, most)
+        # A step that an event has cut short says too little to look farther ahead than it was long.
+        share = min(ahead / (now - then), 1.0)
+        return np.clip(means + np.where(both, (means - old) * share, 0.0), 0.0, most)
 
     def _signals(self, now: float) -> Floats:
         """Return what the cells are told in the present state."""

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sim.errors import InputError
+
 __all__ = ["CHUNKS", "Cells"]
 
 CHUNKS = 16
@@ -45,7 +47,16 @@ class Cells:
         values : ndarray, shape (VALUES, n)
         marks : ndarray, shape (MARKS, n)
         clone : ndarray, shape (n,)
+
+        Raises
+        ------
+        InputError
+            When there is no room for them.
         """
+        if len(clone) > CHUNKS * self.clone.shape[1]:
+            raise InputError(
+                f"cells: {len(clone)}; there is room for {CHUNKS * self.clone.shape[1]}; give fewer, or more room"
+            )
         for c in range(CHUNKS):
             part = slice(c, None, CHUNKS)
             n = len(clone[part])

@@ -89,6 +89,7 @@ class TCells:
             raise InputError(
                 f"CAR T cells: {self.total + len(new)}; there is room for {self.room}; give fewer, or more room"
             )
+        read_whole(product, "product", 0, 255)
         kernel = _kernel()
         for c in range(CHUNKS):
             part = new[c::CHUNKS]
@@ -132,12 +133,16 @@ class TCellLife:
     """
 
     def __init__(self, cells: TCells, species: Sequence[tuple[int, ...]], key: tuple[int, int, int]) -> None:
+        listed = cells.gather()[0]
+        if listed.size and int(listed[0].max()) >= len(species):
+            raise InputError(
+                f"CAR T cells: product {int(listed[0].max())}; the model has {len(species)}, numbered from 0; correct the number"
+            )
         self.cells, self._species = cells, species
         self._streams = np.zeros((CHUNKS + 1, STATE_WORDS), np.uint64)
         seed: Any = np.uint64(key[0])
         for c in range(CHUNKS + 1):
             seed_stream(self._streams[c], seed, key[1], key[2], PURPOSES["CAR T agents"] + c)
-        self.unclaimed = np.zeros(len(species))
 
     def live(self, h: float, told: Floats, kills: Floats, pool: ThreadPoolExecutor | None) -> int:
         """Credit the kills of a step, then let the cells live through it; return a status.
@@ -149,13 +154,13 @@ class TCellLife:
         told : ndarray, shape (products, kernel.HAZARDS)
             Of the middle of the step.
         kills : ndarray, shape (products,)
+            Afterwards those for which there is no cell.
         pool : ThreadPoolExecutor, optional
             Where chunks are dealt to; changes no number.
         """
         cells, kernel = self.cells, _kernel()
         cells.level()
         kernel.credit_kills(kills, told, cells.marks, cells.counts, cells.number, self._streams[CHUNKS])
-        self.unclaimed += kills
         several = (cells.marks, cells.counts, cells.stimulation, cells.number, self._streams)
         if pool is None:
             return int(kernel.step_t_cells(h, told, *several, 0, CHUNKS))

@@ -237,7 +237,9 @@ def _solver(scenario: Scenario, kernel: object) -> Kernel:
     name = str(kernel)
     if name == "agents":
         below = int(scenario.engine.cells_below)
-        return HandingOver(below=below, agents=Agents(capacity=ROOM * below, surroundings=HYBRID))
+        rtol = scenario.engine.rtol
+        around = HYBRID if rtol is None else replace(HYBRID, rtol=rtol)
+        return HandingOver(below=below, agents=Agents(capacity=ROOM * below, surroundings=around))
     if name not in KERNELS:
         known = ", ".join((*KERNELS, "agents"))
         raise InputError(f"kernel: {name!r}; must be one of {known}; choose one of these")

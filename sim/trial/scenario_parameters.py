@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from sim.models.agents import SINGLE_CELL_PARAMETERS
+from sim.models.agents import RANGES, SINGLE_CELL_PARAMETERS
 from sim.models.leukaemia import build
 from sim.trial.problems import Problem, show, suggest
 from sim.trial.quantities import base_name
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from sim.trial.laws import Law
     from sim.trial.scenario import Scenario
 
-__all__ = ["parameter_problems", "value_problems"]
+__all__ = ["parameter_problems", "range_problems", "value_problems"]
 
 # Spellings of "no unit" in models and scenarios.
 _PLAIN = frozenset({"", "1", "fraction", "healthy = 1"})
@@ -45,6 +46,8 @@ def parameter_problems(scenario: Scenario, parameters: Iterable[Parameter] | Non
         place = ("parameters", name)
         if name in known:
             problems += [problem.under(place) for problem in value_problems(law, known[name])]
+            if scenario.engine.kernel == "agents":
+                problems += [problem.under(place) for problem in range_problems(law, known[name], RANGES)]
         elif name in SINGLE_CELL_PARAMETERS:
             rule = f"is of single cells, which kernel {scenario.engine.kernel} has not"
             problems.append(
@@ -54,6 +57,26 @@ def parameter_problems(scenario: Scenario, parameters: Iterable[Parameter] | Non
             fix = suggest(name, known, f"cartsim show {scenario.name} --parameters lists them")
             problems.append(Problem(place, show(law.median()), "names no parameter of the model", fix))
     return problems
+
+
+def range_problems(
+    law: Law, parameter: Parameter, ranges: Mapping[str, tuple[float, float, bool]]
+) -> Iterator[Problem]:
+    """Yield what is wrong with a law beside the bounds of a parameter: lower, upper, and whether the lower one is excluded."""
+    low, high, open_low = ranges.get(parameter.name, (-math.inf, math.inf, False))
+    least, most = law.support()
+    if least < low or most > high or (open_low and least <= low):
+        above = "more than" if open_low else "at least"
+        rule = (
+            f"must be {above} {low:g}"
+            if high == math.inf
+            else f"must be {above} {low:g} and at most {high:g}"
+        )
+        # A law that reaches its bound with no probability, as a log-normal one does, is no fault.
+        if not (open_low and law.varies and least == low and most <= high):
+            yield Problem(
+                (), law.describe() if law.varies else show(law.median()), rule, "give a number in that range"
+            )
 
 
 def value_problems(law: Law, parameter: Parameter) -> Iterator[Problem]:

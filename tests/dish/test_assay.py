@@ -65,6 +65,11 @@ def result(small):
         ("parameters.killing_rat", 3, "parameters.killing_rat: 3.0; names no parameter of a dish; did you mean 'killing_rate'?"),
         ("parameters.weight", 70, "parameters.weight: 70.0; names no parameter of a dish"),
         ("parameters.killing_rate", -1, "parameters.killing_rate: -1.0; must be at least 0"),
+        ("parameters.contact_loss", 3, "parameters.contact_loss: 3.0; must be at least 0 and at most 1"),
+        ("parameters.dish_capacity", 0, "parameters.dish_capacity: 0.0; must be more than 0"),
+        ("parameters.cd22_density", 50, "parameters.cd22_density: 50.0; is given by lines.low too; remove one of them"),
+        ("products.cd22.immunogenicity", 2, "products.cd22.immunogenicity: 2; has no meaning in a dish; remove it"),
+        ("products.cd22.memory_fraction", 0.2, "has no meaning in a dish; give dish.memory_fraction"),
         ("parameters.exhaustion_order", 0.5, "parameters.exhaustion_order: 0.5; must be at least 1"),
     ],
 )  # fmt: skip
@@ -171,6 +176,27 @@ class TestWells:
         assert np.isnan(w["targets"][control][-1])
         assert found.failed >= 6
 
+    def test_failed_wells_are_in_no_summary(self):
+        assay = KillingAssay.parse(
+            {**document(room=4000, ratios=[0.5]), "parameters": {"net_growth_rate": 5.0, "killing_rate": 0.0}}
+        )
+        with pytest.warns(NumericalWarning, match="wells failed"):
+            found = run_assay(assay, seed=1)
+        assert all(row["wells"] == 0 and np.isnan(row["kills_per_cell"]) for row in found.rows())
+
+    def test_contacts_without_end_are_a_status(self, small):
+        """Ten to the twelve contacts for each kill would hold a step for ever."""
+        with pytest.warns(NumericalWarning, match="wells failed"):
+            found = run_assay(small.with_({"parameters.contact_ratio": 1e12}), seed=1)
+        treated = found.wells["ratio"] > 0.0
+        assert set(found.wells["status"][treated]) == {3}
+
+    def test_a_short_programme_divides_less(self, small):
+        long, short = (
+            run_assay(small.with_({"products.cd22.fitness": value}), seed=1).rows() for value in (12.0, 0.05)
+        )
+        assert short[-1]["car_t"] < long[-1]["car_t"]
+
     def test_the_figure_has_a_column_for_each_line(self, result):
         import matplotlib as mpl
 
@@ -203,6 +229,13 @@ class TestFolder:
         assert repr(again.rows()) == repr(result.rows())
         assert (folder / "figures" / "killing.png").stat().st_size > 10_000
         assert (folder / "summary.csv").read_text().splitlines()[0].startswith("line,product,ratio,wells")
+
+    def test_other_labels_are_said_and_change_no_number(self, small, folder, result):
+        renamed = small.with_({"lines.low.label": "dim line"})
+        again = run_assay(renamed, seed=1, out=folder)
+        assert again.labels["low"] == "dim line"
+        assert open_assay(folder).labels["low"] == "dim line"
+        np.testing.assert_array_equal(again.wells["targets"], result.wells["targets"])
 
     def test_holds_one_run(self, small, folder):
         with pytest.raises(InputError, match="holds run"):

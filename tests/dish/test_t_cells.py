@@ -16,7 +16,7 @@ from scipy import stats
 from sim.errors import InputError
 from sim.kernels import t_cells as kernel
 from sim.kernels._jit import DISABLED
-from sim.kernels.status import CAPACITY, NON_FINITE, OK
+from sim.kernels.status import CAPACITY, EVENT_BUDGET, NON_FINITE, OK
 from sim.network.cells import CHUNKS
 from sim.network.t_cells import TCellLife, TCells
 
@@ -126,7 +126,8 @@ def test_kills_go_to_killers_in_proportion_to_their_activity_and_none_is_lost() 
     cells.add(0, {"memory": each, "effectors": each, "exhausted": each})
     life = TCellLife(cells, [(0, 1, 2, 3)], (1, 0, 0))
     kills = 10 * each
-    assert life.live(0.0, told(exhausted_activity=0.2), np.array([float(kills)]), None) == OK
+    left = np.array([float(kills)])
+    assert life.live(0.0, told(exhausted_activity=0.2), left, None) == OK
     marks, counts, _ = cells.gather()
     by = np.bincount(marks[kernel.PHENOTYPE], weights=counts[kernel.KILLS], minlength=3)
     assert by.sum() == kills
@@ -135,15 +136,16 @@ def test_kills_go_to_killers_in_proportion_to_their_activity_and_none_is_lost() 
     own = counts[kernel.KILLS][marks[kernel.PHENOTYPE] == kernel.EFFECTOR]
     mean = kills / 1.2 / each
     assert abs(own.var() / mean - 1.0) < 6.0 * math.sqrt(2.0 / each)
-    assert life.unclaimed[0] == 0.0
+    assert left[0] == 0.0
 
 
 def test_kills_without_a_killer_are_told() -> None:
     cells = TCells(100)
     cells.add(0, {"memory": 5})
     life = TCellLife(cells, [(0, 1, 2, 3)], (1, 0, 0))
-    assert life.live(0.1, told(), np.array([7.0]), None) == OK
-    assert life.unclaimed[0] == 7.0
+    left = np.array([7.0])
+    assert life.live(0.1, told(), left, None) == OK
+    assert left[0] == 7.0
 
 
 def test_neither_threads_nor_the_order_of_chunks_change_a_byte() -> None:
@@ -166,6 +168,23 @@ def test_no_room_and_no_number_are_a_status() -> None:
     life = TCellLife(cells, [(0, 1, 2, 3)], (1, 0, 0))
     assert life.live(30.0, told(division=5.0), np.zeros(1), None) == CAPACITY
     assert life.live(0.1, told(division=math.nan), np.zeros(1), None) == NON_FINITE
+
+
+def test_more_events_than_the_budget_are_a_status() -> None:
+    cells = TCells(64)
+    cells.add(0, {"effectors": 16})
+    life = TCellLife(cells, [(0, 1, 2, 3)], (1, 0, 0))
+    endless = told(
+        division=1e12, programme=1e-3, programme_power=40.0
+    )  # candidates without end, of which none divides
+    assert life.live(1.0, endless, np.zeros(1), None) == EVENT_BUDGET
+
+
+def test_a_product_that_the_model_has_not_is_one_line() -> None:
+    cells = TCells(100)
+    cells.add(7, {"effectors": 5})
+    with pytest.raises(InputError, match="product 7; the model has 1, numbered from 0; correct the number"):
+        TCellLife(cells, [(0, 1, 2, 3)], (1, 0, 0))
 
 
 def test_cells_are_dealt_to_all_chunks_again_where_one_has_too_many() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -150,3 +151,25 @@ def test_options_out_of_range_are_one_line(options: dict[str, float], place: str
     with pytest.raises(InputError, match="^" + place.replace("(", r"\(").replace(")", r"\)")) as found:
         HandingOver(**options)
     assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize("switched", [True, False])
+def test_cells_of_a_grid_without_the_switched_class_do_not_switch_and_all_are_counted(switched: bool) -> None:
+    """Cells that grow from ten past sixty with one switch in five divisions: they become counts again to the last cell."""
+    design = Design(grid=AntigenGrid(3, lineage_switch=switched), niche=False)
+    described, seen = hand_over(design), []
+
+    def to_counts(values: np.ndarray, marks: np.ndarray, p: Mapping[str, float]) -> np.ndarray:
+        numbers = described.to_counts(values, marks, p)
+        seen.append((values.shape[1], numbers.sum(), (marks[kernel.FLAGS] & kernel.SWITCHED > 0).any()))
+        return numbers
+
+    rates = {"net_growth_rate": 0.3, "blast_death_rate": 0.0, "lineage_switch_rate": 0.2}
+    out = simulate_handing_over(
+        replace(described, to_counts=to_counts), [0.0, 12.0], HandingOver(below=30, agents=Agents(capacity=2000)), n=5, seed=1,
+        parameters=rates, initial={"marrow_two_level1": 10.0}, outputs=["leukaemia_cells"], threads=1,
+    )  # fmt: skip
+    assert out.ok.all()
+    assert len(seen) >= 5
+    assert all(cells == counted for cells, counted, _ in seen)
+    assert any(some for *_, some in seen) == switched
