@@ -398,6 +398,10 @@ def _entry(name: str, path: Path) -> ScenarioEntry:
     return ScenarioEntry(name, str(data.get("title") or ""), str(data.get("question") or ""), path, kind)
 
 
+_PIPED: dict[Path, bytes] = {}
+"""What came through a pipe: it can be read once, and is asked for its kind before it is read as that."""
+
+
 def _bytes(path: Path, name: str) -> bytes:
     """Read at most one byte more than a scenario may have."""
     try:
@@ -405,8 +409,13 @@ def _bytes(path: Path, name: str) -> bytes:
             files = sorted(item.name for item in path.iterdir() if item.suffix in _SUFFIXES)[:3]
             fix = f"give a file in it, such as {', '.join(files)}" if files else "give a YAML file"
             raise ScenarioError(f"{name}: a folder; a scenario is a file; {fix}")
+        if path in _PIPED:
+            return _PIPED[path]
         with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+            content = file.read(MAX_BYTES + 1)
+        if path.exists() and not path.is_file():
+            _PIPED[path] = content
+        return content
     except FileNotFoundError:
         fix = suggest(path.stem, _shipped(), "check the path; cartsim list names the shipped ones")
         raise ScenarioError(

@@ -104,12 +104,12 @@ CASES = {
 }  # fmt: skip
 
 
-NAMES = [pytest.param(name, marks=pytest.mark.slow) if name == "fast exchange" else name for name in CASES]
+IN_TIME = [pytest.param(name, marks=pytest.mark.slow) if name == "fast exchange" else name for name in CASES]
 """Fast exchange takes as long as all others together; `make slow` has it."""
 
 
 @pytest.mark.parametrize("tolerance", [0.1, 0.5])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", IN_TIME)
 def test_means_and_empty_populations_are_exact_over_long_steps(name: str, tolerance: float) -> None:
     case = CASES[name]
     out = simulate(case.network(), [0.0, case.days], Hybrid(tolerance=tolerance), n=ROWS, seed=1)
@@ -128,7 +128,7 @@ def test_means_and_empty_populations_are_exact_over_long_steps(name: str, tolera
     assert detected > 0
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", IN_TIME)
 def test_variances_are_right_at_the_default_tolerance(name: str) -> None:
     """5 standard errors by the fourth moment, and 3 % for what the draw leaves out (sim/kernels/drawing.py)."""
     case = CASES[name]

@@ -92,6 +92,8 @@ def test_purposes_keep_their_numbers():
         "enrolment": 2,
         "agents": 1_000_000,
         "handing over": 2_000_000,
+        "CAR T agents": 3_000_000,
+        "looks at densities": 4_000_000,
     }
     with pytest.raises(TypeError):
         streams.PURPOSES["assay"] = 7  # type: ignore[index]
