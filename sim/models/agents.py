@@ -104,10 +104,6 @@ RANGES = {
     "contact_loss": (0.0, 1.0, False),
     "contact_recovery_time": (0.0, math.inf, True),
     "exhaustion_order": (1.0, math.inf, False),
-    "first_hit_rate": (0.0, 0.25, False),
-    "second_hit_rate": (0.0, 0.25, False),
-    "cd22_loss_rate": (0.0, 0.25, False),
-    "lineage_switch_rate": (0.0, 0.25, False),
 }
 """What parameters of single cells may be: lower and upper bound, and whether the lower one is excluded."""
 SINGLE_CELL_PARAMETERS = tuple(name for name, *_ in _SINGLE_CELLS)
