@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import resource
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,9 @@ from sim.kernels import agent_sums, agents
 from sim.models.agents import agent_model
 from sim.models.design import Design, ProductDesign
 from sim.models.leukaemia import build
-from sim.network.agents import chunk_streams, deal, layout_of, recogniser_of
+from sim.network.agents import chunk_streams, layout_of, recogniser_of
 from sim.network.cells import CHUNKS, Cells
+from sim.network.crew import Crew
 
 DESIGN = Design(products=(ProductDesign("a", ("cd22",)),), agents=True, niche=False)
 LN10 = 2.302585092994046
@@ -28,7 +28,7 @@ def signals_of(law: Law, names: tuple[str, ...]) -> np.ndarray:
     """Return what the cells are told."""
     known = {
         "division_hazard": law.division, "death_hazard": law.death, "first_hit_rate": law.first_hit, "second_hit_rate": law.second_hit,
-        "cd22_loss_rate": law.cd22_loss, "lineage_switch_rate": 0.0, "cd19_density": law.median[0], "cd22_density": law.median[1],
+        "cd22_loss_rate": law.cd22_loss, "cell_switch_rate": 0.0, "cd19_density": law.median[0], "cd22_density": law.median[1],
         "cd19_spread": law.spread[0] / LN10, "cd22_spread": law.spread[1] / LN10, "cd19_relaxation_time": law.relaxation,
         "cd22_relaxation_time": law.relaxation, "inheritance_noise": law.inherited, "contact_ratio": 0.0, "contact_loss": 0.5,
         "contact_recovery_time": 3.0, "quiescence_rate": 0.0, "awakening_rate": 0.0, "killing_rate": law.kappa, "recognition_steepness": 2.0,
@@ -43,7 +43,7 @@ class Population:
 
     def __init__(self, law: Law, n: int, seed: int, threads: int) -> None:
         model = agent_model(DESIGN, build(DESIGN))
-        self.step, self.pool = law.step, ThreadPoolExecutor(threads)
+        self.step, self.crew = law.step, Crew(threads)
         self.y, self.layout = signals_of(law, model.signals), layout_of(model)
         self.recognise = recogniser_of(model.signals, model.lysis, model.stimulation)
         self.streams, self.lanes = chunk_streams(seed, 0, 0)
@@ -60,8 +60,7 @@ class Population:
         cells, spared = self.cells, np.ones(1)
         several = (cells.values, cells.marks, cells.clone, cells.number, self.streams, self.lanes, self.kills)
         cells.level()
-        status = deal(
-            self.pool,
+        status = self.crew.deal(
             cells.total,
             lambda begin, end: agents.step_cells(
                 k * self.step, self.step, self.y, self.layout, self.recognise, spared, *several, begin, end
@@ -75,8 +74,7 @@ class Population:
         """Have the cells tell."""
         cells = self.cells
         several = (cells.values, cells.marks, cells.number, self.lanes)
-        deal(
-            self.pool,
+        self.crew.deal(
             cells.total,
             lambda begin, end: agent_sums.sum_cells(
                 now, self.y, self.layout, self.recognise, *several, begin, end, self.sums

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import product as combinations
 from typing import Any
@@ -23,6 +22,7 @@ from sim.models.leukaemia import build
 from sim.network.agent_model import AgentModel
 from sim.network.agents import AgentRow, Agents
 from sim.network.cells import Cells
+from sim.network.crew import Crew
 from sim.network.streams import PURPOSES, uniforms
 from sim.network.t_cells import PHENOTYPES, TCells
 from sim.network.workers import over_threads
@@ -103,10 +103,8 @@ def simulate_wells(
 
     def work(i: int) -> int:
         place, number = divmod(i, wells)
-        with np.errstate(all="ignore"), ThreadPoolExecutor(1) as pool:
-            found[i] = _simulate(
-                assay, models[listed[place].product], listed[place], (seed, place, number), pool
-            )
+        with np.errstate(all="ignore"):
+            found[i] = _simulate(assay, models[listed[place].product], listed[place], (seed, place, number))
         return 1
 
     over_threads(work, range(len(found)), len(found), threads, progress)
@@ -123,7 +121,6 @@ def _simulate(
     model: AgentModel,
     condition: Condition,
     key: tuple[int, int, int],
-    pool: ThreadPoolExecutor,
 ) -> Well:
     dish, product = assay.dish, condition.product
     killers = model.killers[0]
@@ -148,7 +145,7 @@ def _simulate(
             key,
         )
     )
-    outcome = row.live(cells, 0.0, pool)
+    outcome = row.live(cells, 0.0, Crew())
     if outcome == PAUSED:
         outcome = row.surroundings.advance(math.inf)
     kills = np.bincount(np.minimum(t_cells.gather()[1][1], MOST_KILLS), minlength=MOST_KILLS + 1)

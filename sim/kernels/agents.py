@@ -400,6 +400,9 @@ def step_cells(
     """
     law, block = np.zeros(LAW), new_block(layout)
     queue = Queue(np.zeros(QUEUE, np.int64), np.zeros(QUEUE), np.empty(clone.shape[1], np.int32))
+    killed = np.zeros(
+        kills.shape[1]
+    )  # of a chunk; rows of `kills` share a cache line with those of other threads
     law_of_densities(y, law)
     bound = greatest_rate(y, layout)
     if not bound < math.inf:
@@ -409,9 +412,11 @@ def step_cells(
     for c in range(begin, end):
         if number[c] * bound * dt > CANDIDATES:
             return EVENT_BUDGET
-        chunk = Chunk(values[c], marks[c], clone[c], streams[c], lanes[c], kills[c])
+        chunk = Chunk(values[c], marks[c], clone[c], streams[c], lanes[c], killed)
+        killed[:] = 0.0
         n = live_through(number[c], now, dt, bound, y, law, layout, recognise, spared, chunk, queue, block)
         if n == FULL:
             return CAPACITY
+        kills[c] += killed
         number[c] = n
     return OK

@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -44,6 +43,7 @@ from sim.network.agent_model import AgentModel
 from sim.network.arguments import read_number, read_times, read_whole
 from sim.network.cells import CHUNKS, Cells
 from sim.network.codegen import compile_network
+from sim.network.crew import Crew
 from sim.network.expression import Expression, Number, Power, Symbol, parse
 from sim.network.options import Hybrid
 from sim.network.paused_row import PausedRow
@@ -54,10 +54,6 @@ from sim.network.t_cells import TCellLife, TCells
 __all__ = ["AgentRow", "Agents", "simulate_agents"]
 
 Floats = npt.NDArray[np.float64]
-THREADS_FROM = 50_000
-"""Cells from which on chunks are dealt to threads; no byte depends on it."""
-CHUNKS_A_TASK = 4
-"""Chunks that a thread is given at a time: a call takes 30 us to begin with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,8 +131,8 @@ def simulate_agents(
     _check_cells(model, cells, chosen)
     row = AgentRow(model, chosen, read_times(t), tuple(outputs), key, parameters, initial, t_cells)
     cells.values[:, TOUCHED] = row.times[0]  # their densities are those of the start
-    with ThreadPoolExecutor(threads) as pool:
-        outcome = row.live(cells, float(row.times[0]), pool)
+    with Crew(threads) as crew:
+        outcome = row.live(cells, float(row.times[0]), crew)
         if outcome == PAUSED:
             outcome = row.surroundings.advance(math.inf)
     return row.surroundings.out[:, : len(outputs)].copy(), outcome
@@ -221,7 +217,7 @@ class AgentRow:
         self,
         cells: Cells,
         now: float,
-        pool: ThreadPoolExecutor,
+        crew: Crew,
         ends: Callable[[int], bool] = lambda total: False,
     ) -> int:
         """Go on from `now` until the last save time, or until so many cells end it.
@@ -230,7 +226,7 @@ class AgentRow:
         ----------
         cells : Cells
         now : float
-        pool : ThreadPoolExecutor
+        crew : Crew
             Its threads change no number.
         ends : callable(total) -> bool
             Asked after each step.
@@ -245,7 +241,7 @@ class AgentRow:
         self._told_before = None
         # Once more, since how busy the killers are depends on what the cells tell.
         for _ in range(2):
-            if (outcome := self._tell(cells, now, 0.0, pool)) != codes.OK:
+            if (outcome := self._tell(cells, now, 0.0, crew)) != codes.OK:
                 return self._failed(outcome, now)
         while self.now < end and not (n > 0 and ends(cells.total)):
             n += 1
@@ -260,14 +256,14 @@ class AgentRow:
             spared = self.surroundings.x[self._spared_at].copy()
             if later == event or (spared < 1.0).any():
                 self._told_before = None  # what an event has changed is no trend
-            outcome = self._live(cells, now, later - now, signals, spared, pool)
+            outcome = self._live(cells, now, later - now, signals, spared, crew)
             self.now = later
             if outcome == codes.OK and cells.total > self.options.capacity:
                 outcome = codes.CAPACITY
             if outcome == codes.OK and self._t_cells is not None:
-                outcome = self._live_t_cells(self._t_cells, later - now, signals, pool)
+                outcome = self._live_t_cells(self._t_cells, later - now, signals, crew)
             if outcome == codes.OK:
-                outcome = self._tell(cells, later, 0.5 * (self._next(begin) - later), pool)
+                outcome = self._tell(cells, later, 0.5 * (self._next(begin) - later), crew)
             if outcome != codes.OK:
                 return self._failed(outcome, later)
         return PAUSED
@@ -282,9 +278,7 @@ class AgentRow:
         self.surroundings.out[self.times >= now] = np.nan
         return outcome
 
-    def _live(
-        self, cells: Cells, now: float, h: float, y: Floats, spared: Floats, pool: ThreadPoolExecutor
-    ) -> int:
+    def _live(self, cells: Cells, now: float, h: float, y: Floats, spared: Floats, crew: Crew) -> int:
         cells.level()
         self._kills[:] = 0.0
         several = (
@@ -296,8 +290,7 @@ class AgentRow:
             self._lanes,
             self._kills,
         )
-        found = deal(
-            pool,
+        found = crew.deal(
             cells.total,
             lambda begin, end: self._kernel.step_cells(
                 now, h, y, self._layout, self._recognise, spared, *several, begin, end
@@ -305,21 +298,20 @@ class AgentRow:
         )
         return int(max(found))
 
-    def _live_t_cells(self, life: TCellLife, h: float, y: Floats, pool: ThreadPoolExecutor) -> int:
+    def _live_t_cells(self, life: TCellLife, h: float, y: Floats, crew: Crew) -> int:
         told = y[len(self.model.signals) :].reshape(len(self.model.killers), -1)
         kills = self._kills.sum(axis=0)
-        outcome = life.live(h, told, kills, pool if life.cells.total >= THREADS_FROM else None)
+        outcome = life.live(h, told, kills, crew)
         if outcome == codes.OK and life.cells.total > life.cells.room:
             return codes.CAPACITY
         return outcome
 
-    def _tell(self, cells: Cells, now: float, ahead: float, pool: ThreadPoolExecutor) -> int:
+    def _tell(self, cells: Cells, now: float, ahead: float, crew: Crew) -> int:
         """Write into the surroundings what the cells will look like so many days ahead, and how many they are."""
         sites, width, row = len(self.model.sites), self._width, self.surroundings
         sums = np.zeros((CHUNKS, sites * width + self._sums.COMPOSITION))
         y = self._signals(now)
-        deal(
-            pool,
+        crew.deal(
             cells.total,
             lambda begin, end: self._sums.sum_cells(
                 now, y, self._layout, self._recognise, cells.values, cells.marks, cells.number,
@@ -356,13 +348,6 @@ class AgentRow:
         return np.array([self.surroundings.p[k] if fixed else values[k] for fixed, k in self._signal_from])
 
 
-def deal(pool: ThreadPoolExecutor, total: int, work: Any) -> list[Any]:
-    """Do the work of all chunks, on threads where it is worth the while."""
-    if total < THREADS_FROM:
-        return [work(0, CHUNKS)]
-    return list(pool.map(lambda c: work(c, c + CHUNKS_A_TASK), range(0, CHUNKS, CHUNKS_A_TASK)))
-
-
 def layout_of(model: AgentModel) -> npt.NDArray[np.int64]:
     """Return where the kernels find sites, products and pairs (`HEAD` in sim/kernels/agent_layout.py)."""
     at = {name: i for i, name in enumerate(model.signals)}
@@ -378,7 +363,8 @@ def chunk_streams(
 ) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
     """Return the streams and the lanes of all chunks, each keyed by a purpose of its own."""
     streams = np.zeros((CHUNKS, STREAMS, STATE_WORDS), np.uint64)
-    lanes = np.zeros((CHUNKS, WORDS, LANES), np.uint64)
+    # A row that no lane uses keeps the words of two threads off one cache line.
+    lanes = np.zeros((CHUNKS, WORDS + 1, LANES), np.uint64)
     whole: Any = np.uint64(seed)
     for c in range(CHUNKS):
         for k in range(STREAMS):

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -32,6 +31,7 @@ from sim.network.arguments import read_flag, read_number, read_outputs, read_tim
 from sim.network.batch import read_batch
 from sim.network.cells import Cells
 from sim.network.codegen import compile_network
+from sim.network.crew import Crew
 from sim.network.network import Network
 from sim.network.paused_row import PausedRow
 from sim.network.residual import Residual, describe_clones, shares_of
@@ -148,7 +148,7 @@ class _Row:
         self.seen = 0
         self.residual = residual
 
-    def run(self, pool: ThreadPoolExecutor) -> int:
+    def run(self) -> int:
         """Simulate; return the status."""
         now, end = float(self.times[0]), float(self.times[-1])
         while True:
@@ -161,7 +161,7 @@ class _Row:
                 return self.counts.advance(math.inf)
             if 0.0 < self.total() <= self.options.below:
                 self._become_cells(now)
-                outcome = self.single.live(self.cells, now, pool, ends=self._ends)
+                outcome = self.single.live(self.cells, now, Crew(), ends=self._ends)
                 now = self.single.now
                 self._ends(self.cells.total)  # the last save has no step after it
                 if outcome == PAUSED and now >= end:
@@ -294,8 +294,8 @@ def simulate_handing_over(
         key = (whole, int(batch.patients[i]), int(batch.replicates[i]))
         own = Residual(residual.densities[i : i + 1], residual.clones[i : i + 1])
         row = _Row(described, chosen, times, names, key, batch.parameters[member], batch.initial[member], own)
-        with np.errstate(all="ignore"), ThreadPoolExecutor(1) as pool:
-            rows.status[i] = row.run(pool)
+        with np.errstate(all="ignore"):
+            rows.status[i] = row.run()
         rows.values[i], rows.fired[i], rows.statistics[i] = (
             row.counts.out,
             row.counts.fired,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from sim.errors import InputError
 from sim.kernels.random import STATE_WORDS, seed_stream
 from sim.network.arguments import read_whole
 from sim.network.cells import CHUNKS
+from sim.network.crew import Crew
 from sim.network.streams import PURPOSES
 
 __all__ = ["PHENOTYPES", "TCellLife", "TCells"]
@@ -144,7 +144,7 @@ class TCellLife:
         for c in range(CHUNKS + 1):
             seed_stream(self._streams[c], seed, key[1], key[2], PURPOSES["CAR T agents"] + c)
 
-    def live(self, h: float, told: Floats, kills: Floats, pool: ThreadPoolExecutor | None) -> int:
+    def live(self, h: float, told: Floats, kills: Floats, crew: Crew) -> int:
         """Credit the kills of a step, then let the cells live through it; return a status.
 
         Parameters
@@ -155,16 +155,16 @@ class TCellLife:
             Of the middle of the step.
         kills : ndarray, shape (products,)
             Afterwards those for which there is no cell.
-        pool : ThreadPoolExecutor, optional
-            Where chunks are dealt to; changes no number.
+        crew : Crew
+            Changes no number.
         """
         cells, kernel = self.cells, _kernel()
         cells.level()
         kernel.credit_kills(kills, told, cells.marks, cells.counts, cells.number, self._streams[CHUNKS])
         several = (cells.marks, cells.counts, cells.stimulation, cells.number, self._streams)
-        if pool is None:
-            return int(kernel.step_t_cells(h, told, *several, 0, CHUNKS))
-        return max(pool.map(lambda c: int(kernel.step_t_cells(h, told, *several, c, c + 1)), range(CHUNKS)))
+        return max(
+            crew.deal(cells.total, lambda begin, end: int(kernel.step_t_cells(h, told, *several, begin, end)))
+        )
 
     def tell(self, x: Floats) -> None:
         """Write numbers by phenotype and mean division ages into the state of the surroundings."""

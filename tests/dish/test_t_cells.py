@@ -7,7 +7,6 @@ With 20,000 lines a mean off by 0.05 standard deviations is seen with probabilit
 from __future__ import annotations
 
 import math
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -18,6 +17,7 @@ from sim.kernels import t_cells as kernel
 from sim.kernels._jit import DISABLED
 from sim.kernels.status import CAPACITY, EVENT_BUDGET, NON_FINITE, OK
 from sim.network.cells import CHUNKS
+from sim.network.crew import Crew
 from sim.network.t_cells import TCellLife, TCells
 
 N = 400 if DISABLED else 20_000
@@ -46,7 +46,7 @@ def lived(
     cells.add(0, numbers)
     life = TCellLife(cells, [(0, 1, 2, 3)], (seed, 0, 0))
     for _ in range(steps):
-        assert life.live(days / steps, z, np.zeros(1), None) == OK
+        assert life.live(days / steps, z, np.zeros(1), Crew()) == OK
     return cells
 
 
@@ -127,7 +127,7 @@ def test_kills_go_to_killers_in_proportion_to_their_activity_and_none_is_lost() 
     life = TCellLife(cells, [(0, 1, 2, 3)], (1, 0, 0))
     kills = 10 * each
     left = np.array([float(kills)])
-    assert life.live(0.0, told(exhausted_activity=0.2), left, None) == OK
+    assert life.live(0.0, told(exhausted_activity=0.2), left, Crew()) == OK
     marks, counts, _ = cells.gather()
     by = np.bincount(marks[kernel.PHENOTYPE], weights=counts[kernel.KILLS], minlength=3)
     assert by.sum() == kills
@@ -144,20 +144,22 @@ def test_kills_without_a_killer_are_told() -> None:
     cells.add(0, {"memory": 5})
     life = TCellLife(cells, [(0, 1, 2, 3)], (1, 0, 0))
     left = np.array([7.0])
-    assert life.live(0.1, told(), left, None) == OK
+    assert life.live(0.1, told(), left, Crew()) == OK
     assert left[0] == 7.0
 
 
-def test_neither_threads_nor_the_order_of_chunks_change_a_byte() -> None:
+def test_neither_threads_nor_the_order_of_chunks_change_a_byte(monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
     z = told(division=1.0, effector_loss=0.3, memory_formation=0.2, recruitment=0.4)
-    for threads in (0, 1, 2):
+    singly = [(c, c + 1) for c in range(CHUNKS)]
+    for threads, tasks in ((1, [(0, CHUNKS)]), (1, singly[::-1]), (2, singly)):
         cells = TCells(10_000)
         cells.add(0, {"effectors": 900, "memory": 100})
         life = TCellLife(cells, [(0, 1, 2, 3)], (1, 2, 3))
-        with ThreadPoolExecutor(max(1, threads)) as pool:
+        with Crew(threads) as crew:
+            monkeypatch.setattr(crew, "tasks", lambda _, tasks=tasks: tasks)
             for _ in range(4):
-                assert life.live(0.3, z, np.array([50.0]), pool if threads else None) == OK
+                assert life.live(0.3, z, np.array([50.0]), crew) == OK
         found.append([part.tobytes() for part in cells.gather()])
     assert found[0] == found[1] == found[2]
 
@@ -166,8 +168,8 @@ def test_no_room_and_no_number_are_a_status() -> None:
     cells = TCells(64)
     cells.add(0, {"effectors": 64})
     life = TCellLife(cells, [(0, 1, 2, 3)], (1, 0, 0))
-    assert life.live(30.0, told(division=5.0), np.zeros(1), None) == CAPACITY
-    assert life.live(0.1, told(division=math.nan), np.zeros(1), None) == NON_FINITE
+    assert life.live(30.0, told(division=5.0), np.zeros(1), Crew()) == CAPACITY
+    assert life.live(0.1, told(division=math.nan), np.zeros(1), Crew()) == NON_FINITE
 
 
 def test_more_events_than_the_budget_are_a_status() -> None:
@@ -177,7 +179,7 @@ def test_more_events_than_the_budget_are_a_status() -> None:
     endless = told(
         division=1e12, programme=1e-3, programme_power=40.0
     )  # candidates without end, of which none divides
-    assert life.live(1.0, endless, np.zeros(1), None) == EVENT_BUDGET
+    assert life.live(1.0, endless, np.zeros(1), Crew()) == EVENT_BUDGET
 
 
 def test_a_product_that_the_model_has_not_is_one_line() -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -25,10 +24,10 @@ from sim.kernels.pausing import PAUSED
 from sim.models.agents import agent_model
 from sim.models.design import Design, ProductDesign
 from sim.models.leukaemia import build
-from sim.network import agents as network_agents
 from sim.network.agent_model import AgentModel
 from sim.network.agents import AgentRow, Agents
 from sim.network.cells import CHUNKS, Cells
+from sim.network.crew import Crew
 from tests.models.held import CD19, CD22, FROZEN, held_agents, on_the_grid
 from tests.statistical import checks
 from tests.statistical.oracles import SOLVED, Complex, Law, extinct, from_generating, lines
@@ -48,7 +47,7 @@ def lived(
     parameters: Mapping[str, float],
     step: float,
     look: Callable[[float], object] = lambda day: None,
-    pool: ThreadPoolExecutor | None = None,
+    crew: Crew | None = None,
     seed: int = 1,
     initial: Mapping[str, float] | None = None,
 ) -> NDArray[np.float64]:
@@ -61,9 +60,8 @@ def lived(
         look(row.now)
         return False
 
-    with ThreadPoolExecutor(1) as own:
-        assert row.live(cells, float(times[0]), pool or own, ends) == PAUSED
-        look(row.now)
+    assert row.live(cells, float(times[0]), crew or Crew(), ends) == PAUSED
+    look(row.now)
     assert row.surroundings.advance(math.inf) == codes.OK
     return row.surroundings.out[:, 0].copy()
 
@@ -266,47 +264,37 @@ EVERYTHING = {
 }  # fmt: skip
 
 
-class Shuffled(ThreadPoolExecutor):
-    """A pool that does its work in another order, one after the other."""
+class Dealt(Crew):
+    """A crew that is given tasks of our choice."""
 
-    def __init__(self, order: Iterable[int]) -> None:
-        super().__init__(1)
-        self.order = list(order)
+    def __init__(self, threads: int, tasks: Iterable[tuple[int, int]]) -> None:
+        super().__init__(threads)
+        self.chosen = list(tasks)
 
-    def map(self, work: Any, items: Any, **_: Any) -> Any:
-        listed = list(items)
-        order = [k for k in self.order if k < len(listed)]
-        assert len(order) == len(listed)
-        done = {k: work(listed[k]) for k in order}
-        return [done[k] for k in range(len(listed))]
+    def tasks(self, cells: int) -> list[tuple[int, int]]:
+        return self.chosen
 
 
-def test_threads_and_the_order_of_the_chunks_change_no_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_and_the_order_of_the_chunks_change_no_byte() -> None:
     """60,000 cells to which everything happens that can: one, two, three threads, all chunks at once, backwards and mixed; another seed differs."""
     n = 400 if DISABLED else 60_000
     design = Design(products=TWO)
     described = agent_model(Design(products=TWO, agents=True), build(Design(products=TWO, agents=True)))
     active = {"effectors_a": 5e3, "effectors_b": 5e3}
 
-    def found(pool: ThreadPoolExecutor, seed: int = 1, together: bool = False) -> list[bytes]:
-        monkeypatch.setattr(network_agents, "THREADS_FROM", 10**9 if together else 0)
+    def found(crew: Crew, seed: int = 1) -> list[bytes]:
         cells = on_the_grid(design, {FOUNDER: n // 2, "niche_two_level0": n // 2}, 4 * n)
-        with pool:
-            saved = lived(described, [0.0, 1.0, 2.0], cells, EVERYTHING, 0.5, pool=pool, seed=seed, initial=active)  # fmt: skip
+        with crew:
+            saved = lived(described, [0.0, 1.0, 2.0], cells, EVERYTHING, 0.5, crew=crew, seed=seed, initial=active)  # fmt: skip
         assert not np.isin(cells.number, 0).any()
         return [part.tobytes() for part in (saved, *cells.gather())]
 
-    mixed = np.random.default_rng(1).permutation(CHUNKS)
-    first = found(ThreadPoolExecutor(1))
-    for pool in (
-        ThreadPoolExecutor(2),
-        ThreadPoolExecutor(3),
-        Shuffled(range(CHUNKS)[::-1]),
-        Shuffled(mixed),
-    ):
-        assert found(pool) == first
-    assert found(ThreadPoolExecutor(1), together=True) == first
-    assert all(a != b for a, b in zip(found(ThreadPoolExecutor(1), seed=2), first, strict=True))
+    singly = [(c, c + 1) for c in range(CHUNKS)]
+    mixed = [singly[c] for c in np.random.default_rng(1).permutation(CHUNKS)]
+    first = found(Dealt(1, [(0, CHUNKS)]))
+    for crew in (Crew(), Crew(2), Dealt(2, singly), Dealt(3, mixed), Dealt(1, singly[::-1])):
+        assert found(crew) == first
+    assert all(a != b for a, b in zip(found(Crew(), seed=2), first, strict=True))
 
 
 def test_cells_that_only_move_are_as_many_as_before_and_stay_what_they_are() -> None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -32,6 +31,7 @@ from sim.models.design import Design, ProductDesign
 from sim.models.handover import hand_over
 from sim.models.leukaemia import build
 from sim.network.agents import AgentRow, Agents, simulate_agents
+from sim.network.crew import Crew
 from sim.network.handover import SAMPLE, HandingOver, simulate_handing_over
 from sim.network.network import Network
 from sim.network.simulation import ODE, Hybrid, simulate
@@ -88,19 +88,18 @@ def cell_rows(n: int, step: float) -> Floats:
     """Numbers by class of rows of cells, shape (n, looks, classes)."""
     described, options, times = held_agents(FEW), Agents(step=step, capacity=5_000), np.array((0.0, *LOOKS))
     out = np.full((n, len(LOOKS), len(CLASSES)), np.nan)
-    with ThreadPoolExecutor(1) as pool:
-        for i in range(n):
-            row = AgentRow(described, options, times, ("leukaemia_cells",), (1, 0, i), RATES, {})
-            cells = on_the_grid(FEW, FOUNDERS, options.capacity)
+    for i in range(n):
+        row = AgentRow(described, options, times, ("leukaemia_cells",), (1, 0, i), RATES, {})
+        cells = on_the_grid(FEW, FOUNDERS, options.capacity)
 
-            def look(row: AgentRow = row, cells: Any = cells, own: Floats = out[i]) -> None:
-                if row.now in LOOKS:
-                    own[LOOKS.index(row.now)] = counted(FEW, cells)
+        def look(row: AgentRow = row, cells: Any = cells, own: Floats = out[i]) -> None:
+            if row.now in LOOKS:
+                own[LOOKS.index(row.now)] = counted(FEW, cells)
 
-            assert row.live(cells, 0.0, pool, lambda total, look=look: bool(look())) == PAUSED
-            look()
-            assert row.surroundings.advance(math.inf) == codes.OK
-            np.testing.assert_array_equal(row.surroundings.out[1:, 0], out[i].sum(axis=1))
+        assert row.live(cells, 0.0, Crew(), lambda total, look=look: bool(look())) == PAUSED
+        look()
+        assert row.surroundings.advance(math.inf) == codes.OK
+        np.testing.assert_array_equal(row.surroundings.out[1:, 0], out[i].sum(axis=1))
     return out
 
 
