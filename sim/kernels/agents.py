@@ -127,6 +127,14 @@ def greatest_rate(y, layout):
     return y[DIVISION] + y[DEATH] + max(away, leaving) + max(y[QUIESCENCE], y[AWAKENING]) + killing
 
 
+@jit
+def chances(y):
+    """Tell whether what may befall a daughter are chances: none below 0, and 1 together at most, whatever her mother is."""
+    first, second, others = 2.0 * y[FIRST_HIT], y[SECOND_HIT], y[CD22_LOSS] + y[SWITCH]
+    least = min(first, second, y[CD22_LOSS], y[SWITCH])
+    return least >= 0.0 and first + others <= 1.0 and second + others <= 1.0
+
+
 @jit_merged
 def divide(i, n, y, law, chunk):
     """Let cell i divide; its daughter is cell n."""
@@ -396,7 +404,7 @@ def step_cells(
     -------
     int
         OK; CAPACITY when a chunk has no room; EVENT_BUDGET above `CANDIDATES`; NON_FINITE or NEGATIVE_PROPENSITY for a signal that is no
-        number or no rate.
+        number, or neither rate nor chance.
     """
     law, block = np.zeros(LAW), new_block(layout)
     queue = Queue(np.zeros(QUEUE, np.int64), np.zeros(QUEUE), np.empty(clone.shape[1], np.int32))
@@ -408,6 +416,8 @@ def step_cells(
     if not bound < math.inf:
         return NON_FINITE
     if y[DIVISION] < 0.0 or y[DEATH] < 0.0 or y[QUIESCENCE] < 0.0 or y[AWAKENING] < 0.0 or bound < 0.0:
+        return NEGATIVE_PROPENSITY
+    if not chances(y):
         return NEGATIVE_PROPENSITY
     for c in range(begin, end):
         if number[c] * bound * dt > CANDIDATES:

@@ -355,3 +355,42 @@ def test_more_cells_than_there_is_room_for_is_a_status() -> None:
     assert values[0, 0] == 50
     assert np.isnan(values[-1, 0])
     assert np.isfinite(values[1, 0])
+
+
+@pytest.mark.parametrize(
+    "rates",
+    [
+        {"first_hit_rate": 0.51},
+        {"first_hit_rate": 0.4, "cd22_loss_rate": 0.3},
+        {"second_hit_rate": 0.8, "cd22_loss_rate": 0.3},
+        {"second_hit_rate": -0.1},
+        {"cd22_loss_rate": -0.1, "first_hit_rate": 0.3},
+    ],
+)
+def test_hits_that_are_no_chances_are_a_status(rates: dict[str, float]) -> None:
+    """As in the other kernels, where the reaction that is left for a faithful daughter gets a negative rate."""
+    cells = founders(50, room=400)
+    values, status = simulate_agents(
+        model(), [0.0, 1.0], cells, {**FAITHFUL, **rates}, {}, ["leukaemia_cells"], Agents(step=0.5, capacity=400)
+    )  # fmt: skip
+    assert codes.NAMES[status] == "negative_propensity"
+    assert np.isnan(values[-1, 0])
+
+
+def test_hits_that_add_up_to_one_are_chances() -> None:
+    """Every daughter has a copy less, or has lost CD22."""
+    cells = founders(200, room=4000)
+    rates = {
+        "first_hit_rate": 0.25,
+        "second_hit_rate": 0.5,
+        "cd22_loss_rate": 0.5,
+        "net_growth_rate": 0.8,
+        "blast_death_rate": 0.0,
+    }
+    _, status = simulate_agents(
+        model(), [0.0, 1.0], cells, rates, {}, ["leukaemia_cells"], Agents(step=0.5, capacity=4000), seed=1
+    )  # fmt: skip
+    marks = cells.gather()[1]
+    changed = (marks[kernel.COPIES] < 2) | ((marks[kernel.FLAGS] & kernel.LOST) != 0)
+    assert codes.NAMES[status] == "ok"
+    assert np.count_nonzero(~changed) == 200
