@@ -13,10 +13,11 @@ from sim.cli_output import print_json, print_table
 from sim.errors import InputError
 
 if TYPE_CHECKING:
+    from sim.cli_show import Views
     from sim.dish.assay import KillingAssay
     from sim.dish.result import AssayResult
 
-__all__ = ["read_assay", "run_killing_assay", "show_killing_assay"]
+__all__ = ["read_assay", "run_killing_assay", "views_of_assay"]
 
 FAILED_ROWS = 3
 
@@ -29,64 +30,25 @@ def read_assay(name: str, assignments: list[str]) -> KillingAssay:
     return load_assay(name, read_assignments(assignments))
 
 
-def show_killing_assay(
-    assay: KillingAssay, *, equations: bool, parameters: bool, resolved: bool, as_json: bool
-) -> None:
-    """Show an assay, or the network of its wells."""
-    if equations:
-        text = _networks(assay)
-        print_json({"assay": assay.name, "equations": text}) if as_json else print("\n\n".join(text.values()))
-    elif parameters:
-        _show_parameters(assay, as_json)
-    elif as_json:
-        print_json({"hash": assay.content_hash(), "assay": assay.resolved()})
-    elif resolved:
-        from sim.trial.scenario_io import to_yaml
-
-        print(to_yaml(assay), end="")
-    else:
-        _show_tables(assay)
-
-
-def _networks(assay: KillingAssay) -> dict[str, str]:
-    """Return the equations of each product's wells: of numbers by class, whose means single cells follow."""
-    from sim.dish.assay import design_of_dish
+def views_of_assay(assay: KillingAssay) -> Views:
+    """Return what can be shown of an assay; the equations are those of its wells by product, of numbers by class, whose means single cells follow."""
+    from sim.cli_show import Views, parameter_row
+    from sim.dish.assay import design_of_dish, dish_parameters
+    from sim.dish.view import sections
     from sim.models.leukaemia import build
 
-    return {name: build(design_of_dish(assay, name, agents=False)).equations() for name in assay.products}
-
-
-def _show_parameters(assay: KillingAssay, as_json: bool) -> None:
-    from sim.dish.assay import dish_parameters
-
-    rows = []
-    for parameter in dish_parameters(assay).values():
-        law = assay.parameters.get(parameter.name)
-        rows.append(
-            {
-                "name": parameter.name,
-                "value": parameter.value,
-                "unit": parameter.unit,
-                "kind": parameter.kind if law is None else law.kind,
-                "source": parameter.source if law is None else law.source,
-                "description": parameter.description,
-                "assay": "" if law is None else law.describe(),
-            }
-        )
-    if as_json:
-        print_json(rows)
-        return
-    cells = [[f"{row[key]:g}" if key == "value" else str(row[key]) for key in row] for row in rows]
-    print_table(f"{assay.name}: parameters of the wells", tuple(rows[0]), cells)
-
-
-def _show_tables(assay: KillingAssay) -> None:
-    from sim.dish.view import sections
-
-    print(f"{assay.name}: {assay.title}")
-    print("\n".join(text for text in (assay.question, assay.source) if text), end="\n\n")
-    for title, rows in sections(assay):
-        print_table(title, ("", "", ""), rows)
+    return Views(
+        assay,
+        "assay",
+        lambda: {
+            name: build(design_of_dish(assay, name, agents=False)).equations() for name in assay.products
+        },
+        lambda: [
+            parameter_row(parameter, assay.parameters.get(parameter.name), "assay")
+            for parameter in dish_parameters(assay).values()
+        ],
+        lambda: sections(assay),
+    )
 
 
 def run_killing_assay(

@@ -19,10 +19,7 @@ from sim.cli_output import print_json, print_problems, print_table
 from sim.errors import InputError
 
 if TYPE_CHECKING:
-    from sim.network import Network
     from sim.trial.document import Document
-    from sim.trial.laws import Law
-    from sim.trial.scenario import Scenario
 
 __all__ = ["app", "invoke"]
 
@@ -135,33 +132,16 @@ def show(
     if name in model_names():
         _show_model(name, equations, parameters, resolved, assignments, as_json)
         return
+    from sim.cli_show import show_document, views_of_trial
     from sim.trial.scenario_io import kind_of
 
     if kind_of(name) == "killing assay":
-        from sim.cli_assay import read_assay, show_killing_assay
+        from sim.cli_assay import read_assay, views_of_assay
 
-        show_killing_assay(
-            read_assay(name, assignments),
-            equations=equations,
-            parameters=parameters,
-            resolved=resolved,
-            as_json=as_json,
-        )
-        return
-    scenario = read_scenario(name, assignments)
-    if equations:
-        text = _network(scenario).equations()
-        print_json({"scenario": scenario.name, "equations": text}) if as_json else print(text)
-    elif parameters:
-        _show_parameters(scenario, as_json)
-    elif as_json:
-        print_json({"hash": scenario.content_hash(), "scenario": scenario.resolved()})
-    elif resolved:
-        from sim.trial.scenario_io import to_yaml
-
-        print(to_yaml(scenario), end="")
+        views = views_of_assay(read_assay(name, assignments))
     else:
-        _show_tables(scenario)
+        views = views_of_trial(read_scenario(name, assignments))
+    show_document(views, equations=equations, parameters=parameters, resolved=resolved, as_json=as_json)
 
 
 @app.command()
@@ -217,62 +197,6 @@ def _show_model(
                 f"{option}: given with the model {name!r}; it is for scenarios; leave it out, or name a scenario"
             )
     show_model(name, equations=equations, parameters=parameters, as_json=as_json)
-
-
-def _show_tables(scenario: Scenario) -> None:
-    from sim.trial.scenario_view import sections
-
-    print(f"{scenario.name}: {scenario.title}")
-    print("\n".join(text for text in (scenario.question, scenario.source) if text), end="\n\n")
-    for title, rows in sections(scenario):
-        print_table(title, ("", "", ""), rows)
-
-
-def _show_parameters(scenario: Scenario, as_json: bool) -> None:
-    """Print the network's parameters, and for those that the scenario sets its law."""
-    from sim.trial.quantities import base_name, default_law
-
-    products = scenario.used_products()
-    rows = []
-    for parameter in _network(scenario).all_parameters:
-        law = scenario.parameters.get(parameter.name) or scenario.parameters.get(
-            base_name(parameter.name, products)
-        )
-        spread = (
-            default_law(parameter.name, parameter.value, parameter.unit, products) if law is None else None
-        )
-        rows.append(
-            {
-                "name": parameter.name,
-                "value": parameter.value,
-                "unit": parameter.unit,
-                "kind": parameter.kind if law is None else law.kind,
-                "source": parameter.source if law is None else law.source,
-                "description": parameter.description,
-                "scenario": "" if law is None else law.describe(),
-                "between patients": "" if spread is None else _with_evidence(spread),
-            }
-        )
-    if as_json:
-        # JSON has no infinity; "never" is what an infinite time means.
-        print_json(
-            [{**row, "value": "never" if row["value"] == float("inf") else row["value"]} for row in rows]
-        )
-        return
-    cells = [[f"{row[key]:g}" if key == "value" else str(row[key]) for key in row] for row in rows]
-    print_table(f"{scenario.name}: parameters of the model", tuple(rows[0]) if rows else (), cells)
-
-
-def _with_evidence(law: Law) -> str:
-    """Describe a law with its kind of evidence, source and note."""
-    return "; ".join(part for part in (law.describe(), law.kind, law.source, law.note) if part)
-
-
-def _network(scenario: Scenario) -> Network:
-    from sim.models.leukaemia import build
-    from sim.trial.regimen import design_of
-
-    return build(design_of(scenario))
 
 
 def _register() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
@@ -28,7 +28,6 @@ from sim.trial.scenario_fields import (
     Freeze,
     Integer,
     Name,
-    Names,
     Quantity,
     Scalar,
     Share,
@@ -119,14 +118,10 @@ class Dish(Block):
 
 
 class KillingAssay(Document):
-    """One killing assay.
+    """One killing assay: the fields of every `Document`, and its own.
 
     Attributes
     ----------
-    schema_version : int
-        1.
-    name, title, question, source, notes : str
-    extends : str, optional
     dish : Dish
     lines : dict of str to TargetLine
         Target cells; each is tried with each product.
@@ -144,13 +139,6 @@ class KillingAssay(Document):
     (72.0, ['high', 'low'])
     """
 
-    schema_version: Literal[1]
-    name: Names
-    title: Text = ""
-    question: Text = ""
-    source: Text = ""
-    notes: Text = ""
-    extends: Text | None = None
     dish: Dish
     lines: Annotated[dict[Name, TargetLine], Field(min_length=1), Freeze]
     products: Annotated[dict[Name, Product], Field(min_length=1), Freeze]

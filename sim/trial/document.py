@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ValidationError
 
 from sim.errors import ScenarioError
 from sim.trial.laws import ByBurden, Law, Number
-from sim.trial.scenario_fields import Block
+from sim.trial.scenario_fields import Block, Names, Text
 from sim.trial.scenario_messages import explain
 from sim.trial.scenario_overrides import apply
 
@@ -24,7 +24,24 @@ _WORDS = frozenset(
 
 
 class Document(Block):
-    """A scenario of any kind."""
+    """A scenario of any kind.
+
+    Attributes
+    ----------
+    schema_version : int
+        1.
+    name, title, question, source, notes : str
+    extends : str, optional
+        Name or path of the scenario on which this one builds; already merged.
+    """
+
+    schema_version: Literal[1]
+    name: Names
+    title: Text = ""
+    question: Text = ""
+    source: Text = ""
+    notes: Text = ""
+    extends: Text | None = None
 
     @classmethod
     def parse(cls, document: Mapping[str, Any], where: str = "") -> Self:

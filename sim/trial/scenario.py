@@ -7,7 +7,7 @@ A scenario holds numbers and names only, never expressions. `sim.trial.scenario_
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
@@ -17,7 +17,7 @@ from sim.trial.law_forms import Rule
 from sim.trial.laws import Law
 from sim.trial.problems import suggest
 from sim.trial.scenario_checks import cross_check
-from sim.trial.scenario_fields import Freeze, Name, Names, Quantity, Text, refuse
+from sim.trial.scenario_fields import Freeze, Name, Names, Quantity, refuse
 from sim.trial.scenario_reported import Reported
 from sim.trial.scenario_schema import (
     Arm,
@@ -40,15 +40,10 @@ __all__ = ["Scenario"]
 
 
 class Scenario(Document):
-    """One trial.
+    """One trial: the fields of every `Document`, and its own.
 
     Attributes
     ----------
-    schema_version : int
-        1.
-    name, title, question, source, notes : str
-    extends : str, optional
-        Name or path of the scenario on which this one builds; already merged.
     model : ModelBlock
     products : dict of str to Product
     patients : Patients
@@ -73,13 +68,6 @@ class Scenario(Document):
     (15, 50)
     """
 
-    schema_version: Literal[1]
-    name: Names
-    title: Text = ""
-    question: Text = ""
-    source: Text = ""
-    notes: Text = ""
-    extends: Text | None = None
     model: ModelBlock = ModelBlock()
     products: Annotated[dict[Name, Product], Freeze] = Field(default_factory=dict)
     patients: Patients

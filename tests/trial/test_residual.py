@@ -76,7 +76,7 @@ def test_the_shipped_scenarios_simulate_residual_disease_cell_by_cell(name):
 @pytest.fixture(scope="module")
 def dimming():
     if DISABLED:
-        pytest.skip("whole trials")
+        pytest.skip("whole trials; the kernels have tests of their own")
     return sim.run(load("cd22-dimming", {"patients.size": PATIENTS}), seed=1)
 
 
