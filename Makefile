@@ -61,7 +61,7 @@ verify: $(STAMP)  ## verify every method against exact laws, and the verificatio
 	@$(PY) -m tests.statistical.verify $(ARGS)
 
 # Tests that take the kernels, as plain Python, through their lines; tests/kernels/test_plain_python.py runs the same.
-PLAIN := tests/kernels tests/network/test_jumps.py
+PLAIN := tests/kernels tests/dish/test_t_cells.py tests/network/test_jumps.py
 
 .PHONY: coverage
 coverage: $(STAMP)  ## say which lines and branches of the kernels the tests reach, with the compiler off

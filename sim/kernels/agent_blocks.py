@@ -56,7 +56,8 @@ from sim.kernels.agent_layout import (
     VALUES,
     WALK19,
 )  # fmt: skip
-from sim.kernels.elementary import exponential_of, lost_of, prefetch
+from sim.kernels.elementary import exponential_of, lost_of
+from sim.kernels.instructions import prefetch
 from sim.kernels.normal_lanes import draw_normals
 
 BLOCK = 128

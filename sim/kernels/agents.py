@@ -76,7 +76,7 @@ from sim.kernels.agent_layout import (
     SWITCHED,
     VALUES,
 )  # fmt: skip
-from sim.kernels.elementary import prefetch
+from sim.kernels.instructions import prefetch
 from sim.kernels.random import uniform
 from sim.kernels.samplers import exponential, normal
 from sim.kernels.status import CAPACITY, EVENT_BUDGET, NEGATIVE_PROPENSITY, NON_FINITE, OK
@@ -408,9 +408,8 @@ def step_cells(
     """
     law, block = np.zeros(LAW), new_block(layout)
     queue = Queue(np.zeros(QUEUE, np.int64), np.zeros(QUEUE), np.empty(clone.shape[1], np.int32))
-    killed = np.zeros(
-        kills.shape[1]
-    )  # of a chunk; rows of `kills` share a cache line with those of other threads
+    # Of a chunk: rows of `kills` share a cache line with those of other threads.
+    killed = np.zeros(kills.shape[1])
     law_of_densities(y, law)
     bound = greatest_rate(y, layout)
     if not bound < math.inf:

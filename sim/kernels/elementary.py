@@ -10,15 +10,11 @@ Reference: P. T. P. Tang, ACM Trans. Math. Softw. 15 (1989) 144, doi:10.1145/635
 """
 
 import math
-from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
-from sim.kernels._jit import DISABLED, inline_jit, jit_merged
+from sim.kernels._jit import inline_jit, jit_merged
+from sim.kernels.instructions import exponent_of, fraction_of, power_of_two
 
 _0, _1, _2 = np.float32(0.0), np.float32(1.0), np.float32(2.0)
 _PER_LN2 = np.float32(1.0 / math.log(2.0))
@@ -29,73 +25,6 @@ _WHOLE = np.float32(1.5 * 2.0**23)
 _LEAST, _MOST = np.float32(-87.0), np.float32(88.0)
 _T2, _T3, _T4, _T5, _T6, _T7 = (np.float32(1.0 / math.factorial(k)) for k in range(2, 8))
 _A3, _A5, _A7, _A9 = (np.float32(2.0 / k) for k in (3, 5, 7, 9))
-_FRACTION_BITS, _BITS_OF_1, _BITS_OF_ROOT_HALF = 23, 0x3F800000, 0x3F3504F3
-
-
-def _bits(x: Any) -> int:
-    return int(np.float32(x).view(np.int32))
-
-
-def _number(bits: int) -> Any:
-    return np.int64(bits).astype(np.int32).view(np.float32)
-
-
-def _power_of_two_in_python(whole: Any) -> Any:
-    return _number((_bits(whole) << _FRACTION_BITS & 0xFFFFFFFF) + _BITS_OF_1)
-
-
-def _exponent_in_python(x: Any) -> Any:
-    return np.float32((_bits(x) - _BITS_OF_ROOT_HALF) >> _FRACTION_BITS)
-
-
-def _fraction_in_python(x: Any) -> Any:
-    exponent = (_bits(x) - _BITS_OF_ROOT_HALF) >> _FRACTION_BITS
-    return _number(_bits(x) - (exponent << _FRACTION_BITS))
-
-
-_SINGLE, _WORD = ir.FloatType(), ir.IntType(32)
-
-
-def _constant(value: int) -> Any:
-    return ir.Constant(_WORD, value)
-
-
-@intrinsic
-def _power_of_two(_: Any, __: Any) -> Any:
-    def emit(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
-        bits = builder.bitcast(arguments[0], _WORD)
-        shifted = builder.shl(bits, _constant(_FRACTION_BITS))
-        return builder.bitcast(builder.add(shifted, _constant(_BITS_OF_1)), _SINGLE)
-
-    return types.float32(types.float32), emit
-
-
-def _parted(builder: Any, x: Any) -> Any:
-    """Return the bits of a number and the exponent that leaves a fraction between the roots of 1/2 and 2."""
-    bits = builder.bitcast(x, _WORD)
-    return bits, builder.ashr(builder.sub(bits, _constant(_BITS_OF_ROOT_HALF)), _constant(_FRACTION_BITS))
-
-
-@intrinsic
-def _exponent(_: Any, __: Any) -> Any:
-    def emit(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
-        return builder.sitofp(_parted(builder, arguments[0])[1], _SINGLE)
-
-    return types.float32(types.float32), emit
-
-
-@intrinsic
-def _fraction(_: Any, __: Any) -> Any:
-    def emit(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
-        bits, exponent = _parted(builder, arguments[0])
-        return builder.bitcast(builder.sub(bits, builder.shl(exponent, _constant(_FRACTION_BITS))), _SINGLE)
-
-    return types.float32(types.float32), emit
-
-
-power_of_two = _power_of_two_in_python if DISABLED else _power_of_two
-exponent_of = _exponent_in_python if DISABLED else _exponent
-fraction_of = _fraction_in_python if DISABLED else _fraction
 
 
 @inline_jit
@@ -140,30 +69,3 @@ def logarithm_of(x):
 def power_of(base, exponent):
     """Return base**exponent in double precision; a square is a product."""
     return base * base if exponent == 2.0 else base**exponent
-
-
-@intrinsic
-def _prefetch(_: Any, rows: Any, k: Any, i: Any) -> Any:
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        kind = signature.args[0]
-        array = context.make_array(kind)(context, builder, arguments[0])
-        at = [
-            context.cast(builder, one, of, types.intp)
-            for one, of in zip(arguments[1:], signature.args[1:], strict=True)
-        ]
-        place = builder.bitcast(
-            cgutils.get_item_pointer(context, builder, kind, array, at), ir.IntType(8).as_pointer()
-        )
-        form = ir.FunctionType(ir.VoidType(), [place.type, _WORD, _WORD, _WORD])
-        function = cgutils.get_or_insert_function(builder.module, form, "llvm.prefetch.p0")
-        builder.call(function, [place, _constant(1), _constant(3), _constant(1)])
-        return context.get_dummy_value()
-
-    return types.void(rows, k, i), emit
-
-
-def _prefetch_in_python(rows: Any, k: int, i: int) -> None:
-    """Do nothing."""
-
-
-prefetch = _prefetch_in_python if DISABLED else _prefetch

@@ -394,3 +394,24 @@ def test_hits_that_add_up_to_one_are_chances() -> None:
     changed = (marks[kernel.COPIES] < 2) | ((marks[kernel.FLAGS] & kernel.LOST) != 0)
     assert codes.NAMES[status] == "ok"
     assert np.count_nonzero(~changed) == 200
+
+
+@pytest.mark.parametrize(
+    ("rates", "expected"),
+    [
+        ({"net_growth_rate": 0.7}, "capacity"),
+        ({"blast_death_rate": math.inf}, "non_finite"),
+        ({"blast_death_rate": math.nan}, "non_finite"),
+        ({"blast_death_rate": -0.1}, "negative_propensity"),
+        ({"blast_death_rate": 1e9, "net_growth_rate": -1e9}, "event_budget"),
+    ],
+)
+def test_what_a_step_cannot_do_is_a_status(rates: dict[str, float], expected: str) -> None:
+    """A chunk that is full within a step, rates that are none, and more candidates than the budget."""
+    cells = founders(64, room=1000)
+    uncrowded = {**FAITHFUL, "leukaemia_cells_per_kg": 1e300}
+    values, status = simulate_agents(
+        model(), [0.0, 10.0], cells, {**uncrowded, **rates}, {}, ["leukaemia_cells"], Agents(step=10.0, capacity=1000)
+    )  # fmt: skip
+    assert codes.NAMES[status] == expected
+    assert np.isnan(values[-1, 0])

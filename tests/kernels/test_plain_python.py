@@ -61,7 +61,7 @@ def test_the_tests_of_the_kernels_pass_with_the_compiler_off_and_reach_their_lin
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1", "COVERAGE_FILE": str(tmp_path / "coverage")}
     coverage = [sys.executable, "-m", "coverage"]
     tests = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow and not verify"]
-    folders = ["tests/kernels", "tests/network/test_jumps.py"]
+    folders = ["tests/kernels", "tests/dish/test_t_cells.py", "tests/network/test_jumps.py"]
     for command in (
         [*coverage, "run", "--source=sim/kernels", *tests, *folders],
         [*coverage, "report", "--fail-under=96"],
