@@ -131,7 +131,7 @@ def simulate_agents(
     _check_cells(model, cells, chosen)
     row = AgentRow(model, chosen, read_times(t), tuple(outputs), key, parameters, initial, t_cells)
     cells.values[:, TOUCHED] = row.times[0]  # their densities are those of the start
-    with Crew(threads) as crew:
+    with np.errstate(all="ignore"), Crew(threads) as crew:
         outcome = row.live(cells, float(row.times[0]), crew)
         if outcome == PAUSED:
             outcome = row.surroundings.advance(math.inf)
