@@ -14,7 +14,7 @@ import pytest
 
 from sim.bench.cases import chain, simulate_patients, trial_patients
 from sim.network.simulation import simulate
-from sim.trial.run import HYBRID
+from sim.trial.courses import HYBRID
 
 THREADS = sorted({1, 2, os.cpu_count() or 1})
 

@@ -19,7 +19,7 @@ import pytest
 from sim.bench.cases import simulate_patients
 from sim.network import simulation
 from sim.network.simulation import ODE, Kernel
-from sim.trial.run import HYBRID
+from sim.trial.courses import HYBRID
 
 PATIENTS, ROUNDS = 256, 7
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from sim.network.simulation import Hybrid
 from sim.network.simulation import simulate as integrate
-from sim.trial import run as trial
+from sim.trial import courses as trial
 from sim.trial.cohort import draw
 from sim.trial.endpoints import endpoint_times
 from sim.trial.observation import OUTPUTS, observe

@@ -14,7 +14,7 @@ import pytest
 from sim import cli, cli_doctor
 from sim.cli_doctor import Finding
 from sim.network.simulation import simulate as true_simulate
-from sim.trial import run as running
+from sim.trial import courses
 from sim.trial.run_directory import RunDirectory
 from tests.trial.made_up import MadeUp
 
@@ -32,7 +32,7 @@ def own_folder(tmp_path, monkeypatch):
 @pytest.fixture(autouse=True)
 def made_up(monkeypatch):
     simulate = MadeUp()
-    monkeypatch.setattr(running, "simulate", simulate)
+    monkeypatch.setattr(courses, "simulate", simulate)
     return simulate
 
 
@@ -112,7 +112,7 @@ class TestRun:
         assert Path("out/scenario.yaml").read_text() == text
 
     def test_failed_rows_end_in_3_with_the_rest_told(self, call, monkeypatch):
-        monkeypatch.setattr(running, "simulate", MadeUp(failing=10))
+        monkeypatch.setattr(courses, "simulate", MadeUp(failing=10))
         code, out, err = call("run", NAME, "--patients", 20, "-o", "out", "--no-figures")
         assert code == 3
         assert "4 of 40 rows failed" in err
@@ -184,10 +184,10 @@ class TestRun:
         def interrupted(*_arguments, **_options):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(running, "simulate", interrupted)
+        monkeypatch.setattr(courses, "simulate", interrupted)
         assert call("run", NAME, "--patients", 5, "-o", "out", "--no-figures")[0] == 130
         assert not Path("out/complete").exists()
-        monkeypatch.setattr(running, "simulate", made_up)
+        monkeypatch.setattr(courses, "simulate", made_up)
         assert call("run", NAME, "--patients", 5, "-o", "out", "--no-figures")[0] == 0
         assert Path("out/complete").is_file()
 
@@ -205,7 +205,7 @@ class TestCheck:
         assert "virtually incurable" in out
 
     def test_failed_rows_count_for_more_than_an_outcome_outside(self, call, monkeypatch):
-        monkeypatch.setattr(running, "simulate", MadeUp(failing=10))
+        monkeypatch.setattr(courses, "simulate", MadeUp(failing=10))
         code, out, err = call("check", NAME, "--patients", 100, "--set", "reported.0.events=6")
         assert "OUTSIDE" in out
         assert "rows failed" in err

@@ -202,8 +202,8 @@ def simulate_patients(
         When a row fails.
     """
     from sim.network.simulation import simulate
+    from sim.trial.courses import save_days
     from sim.trial.observation import OUTPUTS
-    from sim.trial.run import save_days
     from sim.trial.scenario_io import load
 
     cohort = trial_patients(rows)
@@ -227,7 +227,7 @@ def simulate_patients(
 
 def _leukaemia(kernel: str, rows: int) -> None:
     from sim.network.simulation import ODE
-    from sim.trial.run import HYBRID
+    from sim.trial.courses import HYBRID
 
     simulate_patients(rows, ODE() if kernel == "ode" else HYBRID)
 

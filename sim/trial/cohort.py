@@ -10,6 +10,7 @@ since.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from sim.network.network import Network
 from sim.trial.biology import draw_biology
-from sim.trial.draws import Draws
+from sim.trial.draws import Draws, Score
 from sim.trial.origin import burden_cells, initial_state
 from sim.trial.regimen import course_start
 from sim.trial.scenario import Scenario
@@ -88,7 +89,13 @@ def patient_numbers(scenario: Scenario, arm: str, patients: NDArray[Any]) -> NDA
     return places + (0 if scenario.patients.paired else list(scenario.arms).index(arm) * ARM_OFFSET)
 
 
-def draw(scenario: Scenario, arm: str, seed: int, patients: NDArray[Any]) -> Cohort:
+def draw(
+    scenario: Scenario,
+    arm: str,
+    seed: int,
+    patients: NDArray[Any],
+    scores: Mapping[str, Score] | None = None,
+) -> Cohort:
     """Draw virtual patients of an arm.
 
     Parameters
@@ -99,6 +106,8 @@ def draw(scenario: Scenario, arm: str, seed: int, patients: NDArray[Any]) -> Coh
         0 to 2**64 - 1.
     patients : array_like of int, shape (n,)
         Places within the arm, 0, 1, ..., in any order.
+    scores : mapping of str to Score, optional
+        Quantities whose laws are moved.
 
     Returns
     -------
@@ -111,7 +120,7 @@ def draw(scenario: Scenario, arm: str, seed: int, patients: NDArray[Any]) -> Coh
     """
     numbers = patient_numbers(scenario, arm, patients)
     pairs = [(row.between[0], row.between[1], row.rho) for row in scenario.patients.correlations]
-    sheet = Sheet(scenario, arm, Draws(seed, numbers, pairs))
+    sheet = Sheet(scenario, arm, Draws(seed, numbers, pairs, scores))
     draw_biology(sheet)
     start = course_start(scenario)
     cells = burden_cells(sheet, start)

@@ -23,18 +23,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.errors import InputError, NumericalWarning
-from sim.models.handover import hand_over
-from sim.network.agents import Agents
+from sim.errors import NumericalWarning
 from sim.network.arguments import read_whole
-from sim.network.handover import HandingOver, simulate_handing_over
-from sim.network.simulation import KERNELS, ODE, SSA, Hybrid, TauLeap, simulate
 from sim.trial.cohort import Cohort, draw
-from sim.trial.observation import OUTPUTS, observe
+from sim.trial.courses import CHUNK, Kernel, look, save_days, simulate_cohort, solver_of
+from sim.trial.observation import OUTPUTS
 from sim.trial.outcomes import Outcomes, assess
 from sim.trial.provenance import collect
 from sim.trial.quantiles import CourseQuantiles
-from sim.trial.regimen import course_start, design_of, schedule
 from sim.trial.residual import ResidualDisease
 from sim.trial.result import Result
 from sim.trial.run_directory import RunDirectory
@@ -43,17 +39,8 @@ from sim.trial.scenario import Scenario
 if TYPE_CHECKING:
     from sim.network.trajectories import Trajectories
 
-__all__ = ["execute", "replay", "run", "save_days"]
+__all__ = ["execute", "replay", "run"]
 
-#: The hybrid kernel of a trial. A tenth of the tolerance, and thirty times the threshold, move what a trial reports by less than another
-#: draw of the same patients' luck does (docs/tolerance.py, docs/model-behaviour.md).
-HYBRID = Hybrid(tolerance=0.2, threshold=300.0)
-#: Patients simulated at a time.
-CHUNK = 512
-ROOM = 10
-"""Room for so many times the cells at which counts become single cells: they are counts again above twice as many."""
-
-Kernel = str | ODE | Hybrid | SSA | TauLeap | HandingOver
 Progress = Callable[[int, int], None]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -198,21 +185,7 @@ def replay(
     cohort = draw(scenario, arm, seed, np.array([patient]))
     network = cohort.network
     everything = (*(one.name for one in network.all_species), *(one.name for one in network.all_definitions))
-    return _simulate(scenario, cohort, seed, kernel, everything, threads=1, first_replicate=replicate)
-
-
-def save_days(scenario: Scenario) -> Floats:
-    """Return the days saved of each course: daily to day 35, every second to day 60, then every two weeks.
-
-    Days of infusions and visits and the horizon are added. The grid depends on the scenario alone, so that a patient
-    replayed later passes through the same days.
-    """
-    start, end = course_start(scenario), scenario.engine.horizon
-    days = [np.arange(start, 35.5), np.arange(36.0, 60.5, 2.0), np.arange(74.0, end + 0.5, 14.0)]
-    days.append(np.asarray(scenario.assay.visits, dtype=np.float64))
-    days += [np.array([plan.day for plan in schedule(scenario, arm).infusions]) for arm in scenario.arms]
-    grid = np.unique(np.concatenate([*days, [end]]))
-    return grid[(grid >= start) & (grid <= end)]
+    return simulate_cohort(scenario, cohort, seed, kernel, everything, threads=1, first_replicate=replicate)
 
 
 def _check(seed: int, threads: int | None) -> None:
@@ -223,42 +196,9 @@ def _check(seed: int, threads: int | None) -> None:
 
 def _rehearse(scenario: Scenario, seed: int, kernel: object) -> None:
     """Draw one patient of each arm, so that what only the cohort can find wrong is found before anything is written."""
-    _solver(scenario, kernel)
+    solver_of(scenario, kernel)
     for arm in scenario.arms:
         draw(scenario, arm, seed, np.zeros(1, dtype=np.int64))
-
-
-def _solver(scenario: Scenario, kernel: object) -> Kernel:
-    """Return what `simulate` takes: options given, options read back from a file, or the scenario's own kernel."""
-    if isinstance(kernel, ODE | Hybrid | SSA | TauLeap | HandingOver):
-        return kernel
-    if isinstance(kernel, Mapping):
-        return _read_back(kernel["name"], kernel["options"])
-    name = str(kernel)
-    if name == "agents":
-        below = int(scenario.engine.cells_below)
-        rtol = scenario.engine.rtol
-        around = HYBRID if rtol is None else replace(HYBRID, rtol=rtol)
-        return HandingOver(below=below, agents=Agents(capacity=ROOM * below, surroundings=around))
-    if name not in KERNELS:
-        known = ", ".join((*KERNELS, "agents"))
-        raise InputError(f"kernel: {name!r}; must be one of {known}; choose one of these")
-    if name in ("ssa", "tau_leap"):
-        return KERNELS[name]()
-    kind = ODE() if name == "ode" else HYBRID
-    return kind if scenario.engine.rtol is None else replace(kind, rtol=scenario.engine.rtol)
-
-
-def _read_back(name: str, options: Mapping[str, Any]) -> Kernel:
-    """Return a kernel's options as they stand in provenance (sim/trial/provenance.py)."""
-    given: dict[str, Any] = {
-        str(key): float("inf") if value == "inf" else value for key, value in options.items()
-    }
-    if name == "agents":
-        cells = dict(given["agents"])
-        cells["surroundings"] = _read_back("hybrid", cells["surroundings"])
-        return HandingOver(**{**given, "agents": Agents(**cells)})
-    return KERNELS[name](**given)
 
 
 def _compute(
@@ -287,7 +227,7 @@ def _compute(
                     waiting.pop().start()
                 report(before + rows, total)
 
-            courses = _simulate(scenario, cohort, seed, kernel, OUTPUTS, threads, progress=advance)
+            courses = simulate_cohort(scenario, cohort, seed, kernel, OUTPUTS, threads, progress=advance)
             judged.append(
                 beside.submit(_judge, scenario, cohort, courses, numbers, seed, quantiles, residual)
             )
@@ -333,43 +273,11 @@ def _judge(
     quantiles: CourseQuantiles, residual: ResidualDisease,
 ) -> Outcomes:  # fmt: skip
     """Observe and assess the courses of some patients of an arm, and keep what is drawn of them."""
-    seen = observe(
-        courses,
-        scenario.assay,
-        seed=seed,
-        patients=cohort.patients,
-        arm=cohort.arm,
-        treated=scenario.treats(cohort.arm),
-        enrolment_day=cohort.covariates["enrolment_day"],
-    )
+    seen = look(scenario, cohort, courses, seed)
     outcomes = assess(seen, scenario.criteria)
     quantiles.add(cohort.arm, numbers, courses, seen.followup_day)
     residual.add(cohort.arm, numbers, courses, outcomes)
     return Outcomes({**outcomes, "patient": numbers})
-
-
-def _simulate(
-    scenario: Scenario, cohort: Cohort, seed: int, kernel: object, outputs: tuple[str, ...],
-    threads: int | None, first_replicate: int = 0, progress: Progress | None = None,
-) -> Trajectories:  # fmt: skip
-    solver = _solver(scenario, kernel)
-    common: dict[str, Any] = {
-        "seed": seed,
-        "parameters": cohort.parameters,
-        "initial": cohort.initial,
-        "threads": threads,
-        "progress": progress,
-        "patients": cohort.patients,
-        "first_replicate": first_replicate,
-    }
-    if isinstance(solver, HandingOver):
-        two_ways = hand_over(design_of(scenario))
-        both = (
-            two_ways.outputs()
-        )  # a rerun asks for everything, classes included, which single cells have not
-        shared = [name for name in outputs if name in both]
-        return simulate_handing_over(two_ways, save_days(scenario), solver, outputs=shared, **common)
-    return simulate(cohort.network, save_days(scenario), solver, outputs=outputs, **common)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 
 from sim.network.simulation import Hybrid
-from sim.trial.run import HYBRID
+from sim.trial.courses import HYBRID
 from tests.models.test_invariance import (
     TWINS,
     apart,

@@ -17,7 +17,7 @@ from sim.network.network import Network
 from sim.network.simulation import ODE, Hybrid, simulate
 from sim.network.trajectories import Trajectories
 from sim.trial.cohort import draw
-from sim.trial.run import HYBRID
+from sim.trial.courses import HYBRID
 from tests.models.trials import SEED, courses, infusion, product, trial
 
 WHOLE = build(Design(products=(ProductDesign("cd22", ("cd22",)),)))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sim.network.simulation import ODE, Hybrid, simulate
 from sim.network.trajectories import Trajectories
 from sim.trial.cohort import Cohort
-from sim.trial.run import HYBRID
+from sim.trial.courses import HYBRID
 from sim.trial.scenario import Scenario
 
 SEED = 0

@@ -27,7 +27,7 @@ import pytest
 from scipy.stats import norm
 
 from sim.network.simulation import Hybrid, Kernel, TauLeap
-from sim.trial.run import HYBRID
+from sim.trial.courses import HYBRID
 from tests.statistical.patients import ARMS, SMALL, Floats, outcomes, trial_outcomes
 
 Z = 2.33

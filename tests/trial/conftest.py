@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import sim
-from sim.trial import run as running
+from sim.trial import courses
 from tests.trial.made_up import MadeUp
 
 
@@ -13,5 +13,5 @@ from tests.trial.made_up import MadeUp
 def result():
     """Sixty patients an arm of `fry2018-cd22`, with made-up courses."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(running, "simulate", MadeUp())
+        patch.setattr(courses, "simulate", MadeUp())
         return sim.run("fry2018-cd22", patients=60, seed=1)

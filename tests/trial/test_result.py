@@ -18,8 +18,7 @@ import pytest
 import sim
 from sim import plot_style
 from sim.errors import InputError, StorageError
-from sim.trial import run as running
-from sim.trial import story, summary
+from sim.trial import courses, story, summary
 from sim.trial.estimates import Estimate, binomial_interval
 from sim.trial.forest import forest_columns
 from sim.trial.incidence import cumulative_incidence
@@ -110,7 +109,7 @@ class TestSummary:
         assert 0.92 < hits / 2000 < 0.995
 
     def test_failed_rows_are_counted_and_in_no_estimate(self, monkeypatch):
-        monkeypatch.setattr(running, "simulate", MadeUp(failing=10))
+        monkeypatch.setattr(courses, "simulate", MadeUp(failing=10))
         with pytest.warns(sim.errors.NumericalWarning):
             failing = sim.run("fry2018-cd22", patients=40)
         assert line(failing, "higher", "failed")["value"] == 4

@@ -13,6 +13,7 @@ import pytest
 import sim
 from sim.errors import InputError, NumericalWarning, StorageError
 from sim.network.simulation import Hybrid
+from sim.trial import courses
 from sim.trial import run as running
 from sim.trial.observation import observe
 from sim.trial.outcomes import COLUMNS, Outcomes, assess
@@ -25,7 +26,7 @@ NAME = "fry2018-cd22"
 @pytest.fixture
 def made_up(monkeypatch):
     simulate = MadeUp()
-    monkeypatch.setattr(running, "simulate", simulate)
+    monkeypatch.setattr(courses, "simulate", simulate)
     return simulate
 
 
@@ -114,7 +115,7 @@ def test_progress_counts_patients_of_all_arms(made_up, monkeypatch):
 
 
 def test_failed_rows_keep_their_status_have_no_endpoint_and_are_warned_of_once(monkeypatch):
-    monkeypatch.setattr(running, "simulate", MadeUp(failing=10))
+    monkeypatch.setattr(courses, "simulate", MadeUp(failing=10))
     with pytest.warns(
         NumericalWarning, match=r"4 of 40 rows failed; the first: arm lowest, patient 1: max_steps"
     ) as caught:
@@ -135,7 +136,7 @@ def test_overrides_stand_in_the_scenario_of_the_result(made_up):
 
 def test_days_saved_hold_visits_infusions_and_horizon_and_are_daily_at_first():
     scenario = sim.load(NAME).with_({"assay.visits": [28, 100.5, 364], "engine.horizon": 400})
-    days = running.save_days(scenario)
+    days = courses.save_days(scenario)
     assert (np.diff(days) > 0).all()
     assert {0.0, 28.0, 100.5, 364.0, 400.0} <= set(days)
     assert set(np.arange(36.0)) <= set(days)
@@ -256,12 +257,12 @@ class TestRunDirectory:
         def interrupted(*arguments, **options):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(running, "simulate", interrupted)
+        monkeypatch.setattr(courses, "simulate", interrupted)
         with pytest.raises(KeyboardInterrupt):
             sim.run(NAME, patients=4, out=tmp_path / "run")
         with pytest.raises(InputError, match="not completed"):
             sim.open(tmp_path / "run")
-        monkeypatch.setattr(running, "simulate", made_up)
+        monkeypatch.setattr(courses, "simulate", made_up)
         result = sim.run(NAME, patients=4, out=tmp_path / "run", figures=False)
         same(result.outcomes, sim.open(tmp_path / "run").outcomes)
 

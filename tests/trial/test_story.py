@@ -9,8 +9,7 @@ import pytest
 
 import sim
 from sim.network.simulation import ODE
-from sim.trial import run as running
-from sim.trial import story
+from sim.trial import courses, story
 from sim.trial.estimates import Estimate
 from sim.trial.outcomes import Outcomes
 from sim.trial.predictive import Predictive
@@ -87,7 +86,7 @@ class TestStory:
         assert "not reached" in story.reported_text(told_with(result, replace(nobody, simulated_size=9)))
 
     def test_counts_agree_with_their_nouns(self, result, monkeypatch):
-        monkeypatch.setattr(running, "simulate", MadeUp())
+        monkeypatch.setattr(courses, "simulate", MadeUp())
         assert "1 virtual patient per arm," in story.text(sim.run("fry2018-cd22", patients=1))
         inside = median_row(result, Estimate(183.0, 100.0, 300.0), Predictive(100.0, 300.0, 0.9, True))
         assert story.partings(told_with(result, inside))[0] == (
@@ -111,7 +110,7 @@ class TestStory:
         assert "complete remission" in view
 
     def test_says_who_gets_how_much_of_what_when(self, monkeypatch):
-        monkeypatch.setattr(running, "simulate", MadeUp())
+        monkeypatch.setattr(courses, "simulate", MadeUp())
         told = " ".join(story.text(sim.run("turtle2016-cd19", patients=20)).split())
         assert (
             "CD19 CAR on day 0, with less than 20 % blasts 2e6 (93 %) or 2e7 (7 %) cells/kg, with more 2e5"
@@ -120,7 +119,7 @@ class TestStory:
         assert "CD19 CAR to non-responders on day 42, 2e7 cells/kg [trial: 29 patients]" in told
 
     def test_reported_figure_names_whom_and_when_it_is_of(self, monkeypatch):
-        monkeypatch.setattr(running, "simulate", MadeUp())
+        monkeypatch.setattr(courses, "simulate", MadeUp())
         row = {"id": "alive", "endpoint": "alive", "among": "infused", "at": 365, "events": 3, "of": 9}
         scenario = sim.load("turtle2016-cd19")
         told = story.text(
@@ -187,7 +186,7 @@ class TestStory:
         assert "[infused" not in story.text(result)
 
     def test_untreated_arm_has_a_story_too(self, monkeypatch):
-        monkeypatch.setattr(running, "simulate", MadeUp())
+        monkeypatch.setattr(courses, "simulate", MadeUp())
         told = story.text(sim.run("untreated", patients=20))
         assert "no infusion" in told
         assert "virtually incurable" in told
