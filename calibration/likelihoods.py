@@ -1,0 +1,173 @@
+r"""Likelihoods of what trials report, each a function of what the simulation says of one patient. All logarithms are natural.
+
+======================  ======================================================================================================
+reported                log likelihood
+======================  ======================================================================================================
+k of n                  ln C(n, k) + k ln p + (n - k) ln(1 - p)
+median of n durations   sum over the numbers of events before, at and after the median that give it (`censored_median`)
+range low to high       ln N(logit x; m, s^2 + tau^2), m and s from the ends of the range, tau between trials (`band`)
+summary of kinetics     ln N(ln x; ln reported, s^2)
+======================  ======================================================================================================
+
+Arrays broadcast; nothing fails: what cannot be is minus infinity, what is NaN stays NaN.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import gammaln, logit, xlog1py, xlogy
+
+__all__ = ["MedianReport", "band", "binomial", "censored_median", "summary"]
+
+Floats = NDArray[np.float64]
+
+_TWO_SIDED = 1.959963984540054
+"""Standard normal quantile at 97.5 %: a range is read as 95 % of a law."""
+
+
+def binomial(events: int, of: int, p: ArrayLike) -> Floats:
+    """Return the log likelihood of so many events among so many patients.
+
+    Parameters
+    ----------
+    events, of : int
+    p : array_like
+        Probability of the event for one patient.
+
+    Examples
+    --------
+    >>> round(float(np.exp(binomial(1, 2, 0.5))), 12)
+    0.5
+    """
+    chance = np.asarray(p, dtype=np.float64)
+    ways = gammaln(of + 1.0) - gammaln(events + 1.0) - gammaln(of - events + 1.0)
+    return np.asarray(ways + xlogy(events, chance) + xlog1py(of - events, -chance), dtype=np.float64)
+
+
+def band(x: ArrayLike, low: float, high: float, between: float) -> Floats:
+    """Return the log likelihood of a share or ratio of which a range was given.
+
+    Parameters
+    ----------
+    x : array_like
+        What the simulation says, between 0 and 1.
+    low, high : float
+        Ends of the range, read as 95 % of a logit-normal law.
+    between : float
+        SD of the logit between trials, which the range leaves out.
+
+    Examples
+    --------
+    >>> bool(band(0.3, 0.15, 0.45, 0.3) > band(0.7, 0.15, 0.45, 0.3))
+    True
+    """
+    ends = logit(np.array([low, high]))
+    middle, sd = float(ends.mean()), float(ends[1] - ends[0]) / (2.0 * _TWO_SIDED)
+    return _normal(logit(np.asarray(x, dtype=np.float64)), middle, math.hypot(sd, between))
+
+
+def summary(x: ArrayLike, reported: float, log_sd: float) -> Floats:
+    """Return the log likelihood of a summary of kinetics, log-normal around what was reported.
+
+    Parameters
+    ----------
+    x : array_like
+        What the simulation says; above 0.
+    reported : float
+        In the same unit.
+    log_sd : float
+        SD of the natural logarithm.
+    """
+    with np.errstate(divide="ignore"):
+        return _normal(np.log(np.asarray(x, dtype=np.float64)), math.log(reported), log_sd)
+
+
+def _normal(x: Floats, mean: float, sd: float) -> Floats:
+    return np.asarray(
+        -0.5 * ((x - mean) / sd) ** 2 - math.log(sd * math.sqrt(2.0 * math.pi)), dtype=np.float64
+    )
+
+
+class MedianReport(NamedTuple):
+    """A Kaplan-Meier median with the follow-up of those who had no event; days.
+
+    Attributes
+    ----------
+    of : int
+        Patients.
+    median : float
+    width : float
+        Days around the median that the report rounds to it.
+    censored_at : tuple of float
+        Follow-up of those still free of the event, none before the median's interval; all others had it.
+    until : float
+        Day up to which events could have been seen.
+    """
+
+    of: int
+    median: float
+    width: float
+    censored_at: tuple[float, ...]
+    until: float
+
+    @property
+    def cuts(self) -> tuple[float, ...]:
+        """Days at which the probability of an event so far is asked: begin and end of the median's interval, the end, and the censorings."""
+        half = 0.5 * self.width
+        return (self.median - half, self.median + half, self.until, *self.censored_at)
+
+
+def censored_median(report: MedianReport, so_far: ArrayLike) -> Floats:
+    r"""Return the log likelihood of a median with censored times.
+
+    Of n patients c are free of the event, at times :math:`t_1 \ldots t_c`; the others had it, i before the interval of the median, j in it,
+    and k = n - c - i - j after it. The report is the sum over all i and j with which the Kaplan-Meier curve falls to one half in the interval,
+
+    .. math:: L = \prod_l S(t_l) \sum_{i,j} \frac{(n-c)!}{i!\,j!\,k!} F_a^i (F_b - F_a)^j (F_u - F_b)^k
+
+    up to a factor that does not depend on the simulation. Nobody is censored before the interval, so that the curve is
+    1 - events/n there; it falls to one half in the interval when fewer than n/2 events come before it and at least n/2 by its end.
+
+    Parameters
+    ----------
+    report : MedianReport
+    so_far : array_like, shape (..., 3 + c)
+        Probability of an event up to each of `report.cuts`.
+
+    Returns
+    -------
+    ndarray, shape (...)
+    """
+    cumulative = np.asarray(so_far, dtype=np.float64)
+    begin, end, until = (cumulative[..., k] for k in range(3))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        free = np.log1p(-cumulative[..., 3:]).sum(axis=-1)
+        logs = np.stack(
+            [np.log(begin), np.log(np.maximum(end - begin, 0.0)), np.log(np.maximum(until - end, 0.0))]
+        )
+    terms = [_multinomial(counts, logs) for counts in _ways(report)]
+    with np.errstate(invalid="ignore"):
+        return np.asarray(free + np.logaddexp.reduce(np.stack(terms), axis=0), dtype=np.float64)
+
+
+def _ways(report: MedianReport) -> list[tuple[int, int, int]]:
+    """Return the numbers of events before, in and after the interval that give the median."""
+    events = report.of - len(report.censored_at)
+    half = report.of / 2.0
+    return [
+        (i, j, events - i - j) for i in range(events + 1) for j in range(events - i + 1) if i < half <= i + j
+    ]
+
+
+def _multinomial(counts: Sequence[int], logs: Floats) -> Floats:
+    """Return the log probability of counts in cells whose log probabilities are rows; no event needs no probability."""
+    found = np.full(logs.shape[1:], gammaln(sum(counts) + 1.0) - sum(gammaln(n + 1.0) for n in counts))
+    for n, log in zip(counts, logs, strict=True):
+        if n:
+            found = found + n * log
+    return found
