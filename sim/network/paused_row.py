@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.errors import InputError
-from sim.kernels.pausing import PAUSE, STATE, length, views
+from sim.kernels.pausing import BEGUN, NOW, PAUSE, PAUSED, STATE, length, views
 from sim.kernels.random import STATE_WORDS
 from sim.kernels.structure import TIMED
 from sim.network.codegen import CompiledNetwork
@@ -72,11 +72,13 @@ class PausedRow:
 
     def advance(self, until: float) -> int:
         """Go on to a time; return `PAUSED`, or a status when the row has ended."""
+        if self._carried[0, BEGUN] > 0.0 and self._carried[0, NOW] >= until:
+            return PAUSED  # it is there: the kernel would go a step beyond
         from sim.kernels.hybrid import simulate_hybrid
 
         drive: Any = simulate_hybrid
         compiled, options = self.compiled, self.options
-        beginning = self._start if self._carried[0, 0] > 0.0 else np.ascontiguousarray(self.x)
+        beginning = self._start if self._carried[0, BEGUN] > 0.0 else np.ascontiguousarray(self.x)
         drive(
             *compiled.functions, compiled.reach, compiled.structure, self.times, self.p[None], beginning[None], np.zeros(1, np.int64),
             float(options.rtol), self.absolute, float(options.threshold), float(options.tolerance), float(options.max_step),
@@ -89,7 +91,7 @@ class PausedRow:
     def next_event(self, now: float) -> float:
         """Return the time of the first timed event after `now`, infinite when there is none."""
         n, count = len(self.compiled.species), len(self.compiled.events)
-        if self._carried[0, 0] > 0.0:
+        if self._carried[0, BEGUN] > 0.0:
             times = views(self._carried[0], n, count)[1]["event_time"][:, 0]
         else:
             times = np.full(count, np.inf)

@@ -103,6 +103,15 @@ class TestDimming:
                     here = (table["arm"] == arm) & (table["when"] == when) & (table["antigen"] == antigen)
                     assert table["share"][here].sum() == pytest.approx(1.0, abs=1e-5)
 
+    def test_the_three_looks_are_at_the_same_patients(self, dimming):
+        table = dimming.single_cells["densities"]
+        outcomes = dimming.outcomes
+        for arm in dimming.arms:
+            relapsed = np.count_nonzero((outcomes["arm"] == arm) & np.isfinite(outcomes["relapse_day"]))
+            here = table["arm"] == arm
+            assert relapsed > 0
+            assert set(table["patients"][here].tolist()) == {relapsed}
+
     def test_cd22_moves_down_without_being_lost_and_cd19_stays(self, dimming):
         table = dimming.single_cells["densities"]
         for arm in dimming.arms:
