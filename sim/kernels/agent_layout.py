@@ -16,5 +16,6 @@ LOST, SWITCHED, QUIESCENT, DEAD = 1, 2, 4, 128
 """Bits of FLAGS."""
 WALK19, WALK22, NOISE19, NOISE22, MEAN19, MEAN22, SHED, LAW = range(8)
 """Places of the law of the densities, taken from the signals once a step."""
-EVENTS, DENSITIES, MUTATIONS, STREAMS = range(4)
-"""Rows of a chunk's streams."""
+WAITS, CHOICES, SURVIVORS, DENSITIES, MUTATIONS, STREAMS = range(6)
+"""Rows of a chunk's streams, one for each decision: when a candidate comes, what happens at it, who survives an event of the step, what daughters
+inherit, and whether they are mutants."""

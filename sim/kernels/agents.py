@@ -21,8 +21,8 @@ Daughters live through the rest of the step in the same way. Candidates wait in 
 the block (sim/kernels/agent_blocks.py), so that what is computed of a cell is vector instructions. So the law of numbers, clones and densities in held surroundings is exact at
 any step; only the hold is an approximation, of second order in the step.
 
-Cells lie in chunks, each with streams of its own for when and what happens, for densities at divisions, and for mutations, and with lanes for
-the walk: neither the number of threads nor what another chunk does changes a byte. The record of a cell has 27 bytes.
+Cells lie in chunks, each with a stream of its own for every decision: when a candidate comes, what happens at it, who survives an event of the
+step, what daughters inherit, and whether they are mutants; lanes are for the walk: neither the number of threads nor what another chunk does changes a byte. The record of a cell has 27 bytes.
 
 Reference: thinning: Lewis and Shedler, Nav. Res. Logist. Q. 26 (1979) 403, doi:10.1002/nav.3800260304.
 """
@@ -46,13 +46,13 @@ from sim.kernels.agent_blocks import (
 from sim.kernels.agent_layout import (
     AWAKENING,
     CD22_LOSS,
+    CHOICES,
     CONTACTS,
     COPIES,
     DEAD,
     DEATH,
     DENSITIES,
     DIVISION,
-    EVENTS,
     FIRST_HIT,
     FLAGS,
     HEAD,
@@ -72,9 +72,11 @@ from sim.kernels.agent_layout import (
     SITE,
     SITE_AT,
     SITES,
+    SURVIVORS,
     SWITCH,
     SWITCHED,
     VALUES,
+    WAITS,
 )  # fmt: skip
 from sim.kernels.instructions import prefetch
 from sim.kernels.random import uniform
@@ -275,7 +277,7 @@ def call_up(cell, number, now, dt, per_step, waiting, chunk, queue):
     Time runs through one cell's step after the other, with `per_step` candidates a step; what is left of a step after its first is drawn anew.
     """
     while waiting < BLOCK and cell < number:
-        steps = exponential(chunk.streams[EVENTS]) / per_step if per_step > 0.0 else math.inf
+        steps = exponential(chunk.streams[WAITS]) / per_step if per_step > 0.0 else math.inf
         if not steps < number - cell:
             return number, waiting
         passed = int(steps)
@@ -309,19 +311,19 @@ def live(n, dead, waiting, end, bound, y, law, layout, recognise, chunk, queue, 
     take_cells(m, chunk.values, chunk.marks, block)
     rows = look(m, y, law, layout, recognise, chunk.lanes, block)
     put_cells(m, rows, block, chunk.values)
-    idle, stream = 1.0 / bound, chunk.streams[EVENTS]
+    idle, waits, choices = 1.0 / bound, chunk.streams[WAITS], chunk.streams[CHOICES]
     for j in range(m):
         i, before = block.cells[j], n
         if n >= chunk.clone.shape[0] or waiting > QUEUE - 2:
             return FULL, dead, waiting
-        n = act(i, j, n, uniform(stream) * bound, y, law, layout, chunk, block)
+        n = act(i, j, n, uniform(choices) * bound, y, law, layout, chunk, block)
         if chunk.marks[FLAGS, i] & DEAD:
             queue.graves[dead] = i
             dead += 1
         else:
-            waiting = wait_again(i, block.days[j], end, idle, stream, waiting, queue)
+            waiting = wait_again(i, block.days[j], end, idle, waits, waiting, queue)
         if n > before:
-            waiting = wait_again(before, block.days[j], end, idle, stream, waiting, queue)
+            waiting = wait_again(before, block.days[j], end, idle, waits, waiting, queue)
     return n, dead, waiting
 
 
@@ -330,7 +332,11 @@ def spare(n, dead, site, share, chunk, queue):
     """Let each cell of a site survive the step's events with this chance; return the number of dead cells."""
     marks = chunk.marks
     for i in range(n):
-        if marks[SITE, i] == site and not marks[FLAGS, i] & DEAD and uniform(chunk.streams[EVENTS]) >= share:
+        if (
+            marks[SITE, i] == site
+            and not marks[FLAGS, i] & DEAD
+            and uniform(chunk.streams[SURVIVORS]) >= share
+        ):
             marks[FLAGS, i] |= DEAD
             queue.graves[dead] = i
             dead += 1

@@ -43,6 +43,8 @@ PRODUCT, PHENOTYPE, MARKS = range(3)
 """Rows of a chunk's marks (uint8)."""
 DIVISIONS, KILLS, COUNTS = range(3)
 """Rows of a chunk's counts (uint16)."""
+WAITS, CHOICES, STREAMS = range(3)
+"""Rows of a chunk's streams: when a candidate comes, and what happens at it."""
 FULL, TOO_MANY = -1, -2
 CANDIDATES = 2e7
 """Candidates of a chunk in a step, some seconds' work; a row that has more has used up its budget of events."""
@@ -141,7 +143,7 @@ def close_up(n, marks, counts, stimulation):
 
 
 @jit
-def live_chunk(n, dt, z, marks, counts, stimulation, since, stream):
+def live_chunk(n, dt, z, marks, counts, stimulation, since, streams):
     """Let the cells of one chunk live for `dt` days; return their number, dead ones among them, `FULL` or `TOO_MANY`."""
     for i in range(n):
         since[i] = 0.0
@@ -152,7 +154,7 @@ def live_chunk(n, dt, z, marks, counts, stimulation, since, stream):
             # Of the phenotype that it has now; what it may have had to the end of the step bounds what it may do until then.
             most = stimulation[i] + own[SIGNAL] * (dt - since[i])
             bound = greatest_rate(marks[PHENOTYPE, i], most, own)
-            now += exponential(stream) / bound if bound > 0.0 else math.inf
+            now += exponential(streams[WAITS]) / bound if bound > 0.0 else math.inf
             if not now < dt:
                 break
             if n >= stimulation.shape[0]:
@@ -160,7 +162,7 @@ def live_chunk(n, dt, z, marks, counts, stimulation, since, stream):
             left -= 1.0
             if left < 0.0:
                 return TOO_MANY
-            n = live(i, n, now, uniform(stream) * bound, own, marks, counts, stimulation, since)
+            n = live(i, n, now, uniform(streams[CHOICES]) * bound, own, marks, counts, stimulation, since)
         stimulation[i] += own[SIGNAL] * (dt - since[i])
         i += 1
     return n
@@ -173,7 +175,7 @@ _chunk = (
     types.uint16[:, :, ::1],
     types.float32[:, ::1],
     types.int64[::1],
-    types.uint64[:, ::1],
+    types.uint64[:, :, ::1],
     types.int64,
     types.int64,
 )
@@ -191,7 +193,7 @@ def step_t_cells(dt, z, marks, counts, stimulation, number, streams, begin, end)
         What the cells of each product are told, of the middle of the step.
     marks, counts, stimulation : (chunks, MARKS, capacity) uint8, (chunks, COUNTS, capacity) uint16, (chunks, capacity) float32
     number : int64 (chunks,)
-    streams : uint64 (chunks, words)
+    streams : uint64 (chunks, STREAMS, words)
     begin, end : int
         First chunk, and one after the last.
 

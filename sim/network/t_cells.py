@@ -139,10 +139,13 @@ class TCellLife:
                 f"CAR T cells: product {int(listed[0].max())}; the model has {len(species)}, numbered from 0; correct the number"
             )
         self.cells, self._species = cells, species
-        self._streams = np.zeros((CHUNKS + 1, STATE_WORDS), np.uint64)
+        several = _kernel().STREAMS
+        self._streams = np.zeros((CHUNKS, several, STATE_WORDS), np.uint64)
+        self._credits = np.zeros(STATE_WORDS, np.uint64)
         seed: Any = np.uint64(key[0])
-        for c in range(CHUNKS + 1):
-            seed_stream(self._streams[c], seed, key[1], key[2], PURPOSES["CAR T agents"] + c)
+        own = [*self._streams.reshape(-1, STATE_WORDS), self._credits]
+        for k, stream in enumerate(own):
+            seed_stream(stream, seed, key[1], key[2], PURPOSES["CAR T agents"] + k)
 
     def live(self, h: float, told: Floats, kills: Floats, crew: Crew) -> int:
         """Credit the kills of a step, then let the cells live through it; return a status.
@@ -160,7 +163,7 @@ class TCellLife:
         """
         cells, kernel = self.cells, _kernel()
         cells.level()
-        kernel.credit_kills(kills, told, cells.marks, cells.counts, cells.number, self._streams[CHUNKS])
+        kernel.credit_kills(kills, told, cells.marks, cells.counts, cells.number, self._credits)
         several = (cells.marks, cells.counts, cells.stimulation, cells.number, self._streams)
         return max(
             crew.deal(cells.total, lambda begin, end: int(kernel.step_t_cells(h, told, *several, begin, end)))
