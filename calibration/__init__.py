@@ -1,8 +1,18 @@
 """Fitting of the model to reported outcomes.
 
-Nothing is fitted yet: this package holds the place of the calibration, and every parameter of the shipped
-scenarios carries the kind of evidence that it rests on (``reported``, ``measured`` or ``assumed``). Until a
-posterior exists here, no result of cartsim may be called calibrated.
+============  ========================================================================================================================
+priors        what is estimated, what was believed before, effects of a trial
+population    a point as shifts of the laws between patients; weights of simulated patients
+bank          simulated patients, drawn from broad laws once
+targets       reported figures, read off weighed patients
+likelihoods   formulas
+problem       from a point to its log density
+sampler       elliptical slices, by ask and tell
+diagnostics   convergence of chains, uniform ranks
+============  ========================================================================================================================
+
+No posterior is shipped yet: every parameter of the shipped scenarios carries the kind of evidence that it rests on (``reported``, ``measured``
+or ``assumed``), and no result of cartsim may be called calibrated.
 """
 
 from __future__ import annotations

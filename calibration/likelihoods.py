@@ -22,11 +22,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, logit, xlog1py, xlogy
 
-__all__ = ["MedianReport", "band", "binomial", "censored_median", "summary"]
+__all__ = ["TWO_SIDED", "MedianReport", "band", "binomial", "censored_median", "summary"]
 
 Floats = NDArray[np.float64]
 
-_TWO_SIDED = 1.959963984540054
+TWO_SIDED = 1.959963984540054
 """Standard normal quantile at 97.5 %: a range is read as 95 % of a law."""
 
 
@@ -67,7 +67,7 @@ def band(x: ArrayLike, low: float, high: float, between: float) -> Floats:
     True
     """
     ends = logit(np.array([low, high]))
-    middle, sd = float(ends.mean()), float(ends[1] - ends[0]) / (2.0 * _TWO_SIDED)
+    middle, sd = float(ends.mean()), float(ends[1] - ends[0]) / (2.0 * TWO_SIDED)
     return _normal(logit(np.asarray(x, dtype=np.float64)), middle, math.hypot(sd, between))
 
 
