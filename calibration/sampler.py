@@ -10,14 +10,51 @@ Reference: Murray, Adams and MacKay, AISTATS, JMLR W&CP 9 (2010) 541.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EllipticalSlice"]
+__all__ = ["EllipticalSlice", "Whitening"]
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Whitening:
+    """Numbers in which a posterior is nearly standard normal: point = mean + factor v.
+
+    A chain on v with the log likelihood that `log_likelihood` returns has the same posterior for the points, whatever mean and factor are; near
+    the posterior's own it needs few draws, where the posterior is narrow or stands on a ridge.
+
+    Attributes
+    ----------
+    mean : ndarray, shape (dimension,)
+    factor : ndarray, shape (dimension, dimension)
+        Lower triangular.
+    """
+
+    mean: Floats
+    factor: Floats
+
+    @classmethod
+    def of(cls, draws: Floats) -> Whitening:
+        """Return that of draws of a pilot, shape (n, dimension)."""
+        return cls(draws.mean(axis=0), np.asarray(np.linalg.cholesky(np.cov(draws.T)), dtype=np.float64))
+
+    def points(self, v: Floats) -> Floats:
+        """Return the points, shape (n, dimension)."""
+        return np.asarray(self.mean + v @ self.factor.T)
+
+    def numbers(self, points: Floats) -> Floats:
+        """Return v of points, shape (n, dimension)."""
+        return np.asarray(np.linalg.solve(self.factor, (points - self.mean).T).T, dtype=np.float64)
+
+    def log_likelihood(self, v: Floats, of_points: Floats) -> Floats:
+        """Return the log likelihood for chains on v, of that of the points under their standard normal prior."""
+        points = self.points(v)
+        return np.asarray(of_points - 0.5 * (points**2).sum(axis=1) + 0.5 * (v**2).sum(axis=1))
 
 
 class EllipticalSlice:

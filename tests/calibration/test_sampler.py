@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from calibration.diagnostics import effective_size, rank_of, rhat, uniformity
-from calibration.sampler import EllipticalSlice
+from calibration.sampler import EllipticalSlice, Whitening
 
 DATA, NOISE = np.array([1.5, -0.5, 0.0]), np.array([0.5, 2.0, 0.2])
 
@@ -41,6 +41,35 @@ def test_the_posterior_is_the_one_in_closed_form() -> None:
         error = 5.0 * sd[k] / math.sqrt(2.0 * size)
         assert abs(one.std() - sd[k]) < error * 1.5
         assert abs(one.std() - 1.2 * sd[k]) > error
+
+
+def test_a_ridge_is_walked_along_in_its_own_numbers() -> None:
+    """Two numbers of which only the sum is known: the closed-form posterior, and more effective draws than without whitening."""
+    measured, noise = 1.0, 0.02
+
+    def ridge(points: np.ndarray) -> np.ndarray:
+        return -0.5 * ((points.sum(axis=1) - measured) / noise) ** 2
+
+    precision = np.eye(2) + np.ones((2, 2)) / noise**2
+    covariance = np.linalg.inv(precision)
+    mean = covariance @ np.full(2, measured / noise**2)
+    rng = np.random.default_rng(1)
+    pilot = rng.multivariate_normal(mean, 1.5 * covariance, 500)
+    sizes = {}
+    for whitening in (Whitening(np.zeros(2), np.eye(2)), Whitening.of(pilot)):
+        starts = whitening.numbers(rng.multivariate_normal(mean, covariance, 4))
+        np.testing.assert_allclose(whitening.numbers(whitening.points(starts)), starts, atol=1e-9)
+        chains = EllipticalSlice(starts, whitening.log_likelihood(starts, ridge(whitening.points(starts))), 1)
+        while chains.length < 3000:
+            v = chains.ask()
+            chains.tell(whitening.log_likelihood(v, ridge(whitening.points(v))))
+        draws = whitening.points(chains.draws().reshape(-1, 2)).reshape(4, -1, 2)
+        difference = draws[:, :, 0] - draws[:, :, 1]
+        sizes[whitening] = effective_size(draws[:, :, 0])
+        assert abs(draws[:, :, 0].mean() - mean[0]) < 5.0 * math.sqrt(covariance[0, 0] / sizes[whitening])
+        assert abs(difference.std() - math.sqrt(2.0)) < 5.0 / math.sqrt(effective_size(difference))
+    plain, whitened = sizes.values()
+    assert whitened > 3.0 * plain
 
 
 def test_chains_go_on_from_a_kept_state_bit_for_bit() -> None:
