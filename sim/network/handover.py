@@ -51,6 +51,8 @@ SAMPLE = 2000
 """Cells made of counts to show how densities are distributed among them."""
 AGAIN = 2.0
 """Cells become counts above so many times the number at which counts become cells, so that they do not at once turn back."""
+LEAST_ROOM = 4
+"""Room for so many times the number at which counts become cells, at least: twice the number above which cells are counts again."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,8 @@ class HandingOver:
     Parameters
     ----------
     below : int
-        Cells at or below which each is simulated by itself; above twice as many they are counts again.
+        Cells at or below which each is simulated by itself; above twice as many they are counts again. A quarter of the capacity of
+        `agents` at most, as the number of cells is asked for after each step alone, and they may grow within one.
     look : float
         Days between two looks at the counts, above 0.
     agents : Agents
@@ -111,7 +114,12 @@ class HandingOver:
     name: ClassVar[str] = "agents"
 
     def __post_init__(self) -> None:
-        read_whole(self.below, "HandingOver(below=)", 1, self.agents.capacity // 2)
+        below, room = read_whole(self.below, "HandingOver(below=)", 1), self.agents.capacity
+        if room < LEAST_ROOM * below:
+            raise InputError(
+                f"HandingOver(below=): {below}; must be at most a quarter of the room for cells, Agents(capacity={room}); "
+                f"choose a smaller one, or a capacity of at least {LEAST_ROOM * below}"
+            )
         read_number(
             self.look, "HandingOver(look=)", "a finite number of days above 0", 0.0, 1e6, open_low=True
         )

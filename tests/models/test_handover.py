@@ -143,7 +143,8 @@ def test_threads_change_no_byte() -> None:
     ("options", "place"),
     [
         ({"below": 0}, "HandingOver(below=)"),
-        ({"below": 150_000}, "HandingOver(below=)"),
+        ({"below": 2.5}, "HandingOver(below=)"),
+        ({"below": 50_001}, "HandingOver(below=)"),
         ({"look": 0.0}, "HandingOver(look=)"),
     ],
 )
@@ -151,6 +152,14 @@ def test_options_out_of_range_are_one_line(options: dict[str, float], place: str
     with pytest.raises(InputError, match="^" + place.replace("(", r"\(").replace(")", r"\)")) as found:
         HandingOver(**options)
     assert "\n" not in str(found.value)
+
+
+def test_there_is_room_for_what_becomes_counts_again() -> None:
+    """Twice as many as become cells, and what they grow by within a step."""
+    for below, capacity in ((50_000, 200_000), (1, 4)):
+        assert HandingOver(below=below, agents=Agents(capacity=capacity)).below == below
+    with pytest.raises(InputError, match=r"Agents\(capacity=399\); .* a capacity of at least 400$"):
+        HandingOver(below=100, agents=Agents(capacity=399))
 
 
 @pytest.mark.parametrize("switched", [True, False])

@@ -99,7 +99,7 @@ def test_what_single_cells_have_and_classes_have_not_is_a_parameter_of_this_kern
 
 def test_cells_that_outgrow_their_room_end_the_row_with_that_status_and_its_data(scenario):
     """Cells that are looked at too late to become counts again: one look in sixty days, of ten thousand that grow by 0.4 a day."""
-    options = HandingOver(below=BELOW, agents=Agents(capacity=2 * BELOW, step=60.0))
+    options = HandingOver(below=BELOW, agents=Agents(capacity=4 * BELOW, step=60.0))
     grown = scenario.with_({"parameters.net_growth_rate": 0.4, "patients.burden": 1e-8})
     with pytest.warns(NumericalWarning, match="capacity .*single cells outgrew"):
         found = sim.run(grown, seed=1, kernel=options)
