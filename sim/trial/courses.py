@@ -73,7 +73,7 @@ def solver_of(scenario: Scenario, kernel: object) -> Kernel:
         return _read_back(kernel["name"], kernel["options"])
     name = str(kernel)
     if name == "agents":
-        below = int(scenario.engine.cells_below)
+        below = scenario.engine.cells_below
         rtol = scenario.engine.rtol
         around = HYBRID if rtol is None else replace(HYBRID, rtol=rtol)
         return HandingOver(below=below, agents=Agents(capacity=ROOM * below, surroundings=around))

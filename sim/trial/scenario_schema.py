@@ -308,6 +308,6 @@ class Engine(Block):
     """
 
     kernel: Literal["hybrid", "ode", "agents"] = "hybrid"
-    cells_below: Annotated[float, Scalar(Rule("number", low=1.0, high=1e6))] = 20_000.0
+    cells_below: Annotated[Integer, Field(ge=1, le=1_000_000)] = 20_000
     horizon: Annotated[float, Scalar(Rule("time", low=1.0, high=36525.0))] = 730.0
     rtol: Annotated[float, Scalar(Rule("number", low=1e-12, high=1e-2))] | None = None

@@ -131,6 +131,12 @@ BAD = [
     ("title", "a\x1b[31mb", r"title: 'a\x1b[31mb'; must be text without control characters; remove them"),
     ("engine.horizon", 60, "assay.visits.1: day 90; must not be after the horizon (day 60)"),
     ("engine.kernel", "ssa", "engine.kernel: 'ssa'; must be one of hybrid, ode, agents"),
+    (
+        "engine.cells_below",
+        20000.7,
+        "engine.cells_below: 20000.7; must be a whole number; give a whole number",
+    ),
+    ("engine.cells_below", 2e4, "engine.cells_below: 20000.0; must be a whole number; write 20000"),
     ("transplant", {"probability": 1, "day": 800}, "transplant.day: day 800; must not be after the horizon"),
     (
         "arms.only.transplant",
