@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = [
     "CHUNK",
     "HYBRID",
-    "ROOM",
     "Kernel",
     "look",
     "save_days",
@@ -42,8 +41,6 @@ __all__ = [
 HYBRID = Hybrid(tolerance=0.2, threshold=300.0)
 #: Patients simulated at a time.
 CHUNK = 512
-ROOM = 10
-"""Room for so many times the cells at which counts become single cells: they are counts again above twice as many."""
 
 Kernel = str | ODE | Hybrid | SSA | TauLeap | HandingOver
 Progress = Callable[[int, int], None]
@@ -73,10 +70,9 @@ def solver_of(scenario: Scenario, kernel: object) -> Kernel:
         return _read_back(kernel["name"], kernel["options"])
     name = str(kernel)
     if name == "agents":
-        below = scenario.engine.cells_below
-        rtol = scenario.engine.rtol
-        around = HYBRID if rtol is None else replace(HYBRID, rtol=rtol)
-        return HandingOver(below=below, agents=Agents(capacity=ROOM * below, surroundings=around))
+        engine = scenario.engine
+        around = HYBRID if engine.rtol is None else replace(HYBRID, rtol=engine.rtol)
+        return HandingOver(below=engine.cells_below, agents=Agents(capacity=engine.room, surroundings=around))
     if name not in KERNELS:
         known = ", ".join((*KERNELS, "agents"))
         raise InputError(f"kernel: {name!r}; must be one of {known}; choose one of these")

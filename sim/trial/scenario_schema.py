@@ -6,12 +6,13 @@ infusion (day 0) unless said otherwise.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from sim.trial.law_forms import Rule
 from sim.trial.laws import Law
+from sim.trial.problems import Problem
 from sim.trial.scenario_course import (
     Arm,
     Bridging,
@@ -38,6 +39,7 @@ from sim.trial.scenario_fields import (
     Scalar,
     Share,
     Text,
+    refuse,
 )
 from sim.trial.scenario_people import Correlation, History, Patients, Traits
 
@@ -292,6 +294,12 @@ class Criteria(Block):
     efs_from: Literal["infusion", "enrolment"] = "infusion"
 
 
+ROOM = 10
+"""Room for so many times the cells at which counts become single cells, unless a scenario gives another."""
+_LEAST_ROOM = 4
+"""The least of such: cells are counts again above twice as many, and may grow within a step before they are counted."""
+
+
 class Engine(Block):
     """How it is computed.
 
@@ -301,6 +309,9 @@ class Engine(Block):
         ``agents``: as hybrid, and leukaemia that has become small is simulated cell by cell.
     cells_below : int
         Of kernel ``agents``: leukaemia cells at or below which each is simulated by itself; above twice as many they are counts again.
+    cells_room : int, optional
+        Of kernel ``agents``: single cells for which there is room, at least four times `cells_below`; ten times as many unless given. A
+        patient who needs more ends with the status ``capacity``.
     horizon : float
         Last day simulated.
     rtol : float, optional
@@ -309,5 +320,20 @@ class Engine(Block):
 
     kernel: Literal["hybrid", "ode", "agents"] = "hybrid"
     cells_below: Annotated[Integer, Field(ge=1, le=1_000_000)] = 20_000
+    cells_room: Annotated[Integer, Field(ge=1, le=50_000_000)] | None = None
     horizon: Annotated[float, Scalar(Rule("time", low=1.0, high=36525.0))] = 730.0
     rtol: Annotated[float, Scalar(Rule("number", low=1e-12, high=1e-2))] | None = None
+
+    @model_validator(mode="after")
+    def _has_room(self) -> Self:
+        least = _LEAST_ROOM * self.cells_below
+        if self.room < least:
+            rule = f"must be at least {_LEAST_ROOM} times cells_below ({self.cells_below})"
+            fix = f"give at least {least}, or a smaller cells_below"
+            refuse([Problem(("cells_room",), str(self.room), rule, fix)])
+        return self
+
+    @property
+    def room(self) -> int:
+        """Single cells of a patient for which there is room."""
+        return ROOM * self.cells_below if self.cells_room is None else self.cells_room

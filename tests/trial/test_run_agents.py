@@ -11,6 +11,7 @@ from sim.kernels._jit import DISABLED
 from sim.network.agents import Agents
 from sim.network.handover import HandingOver
 from sim.network.simulation import Hybrid
+from sim.trial.courses import solver_of
 from sim.trial.outcomes import COLUMNS
 from sim.trial.scenario import Scenario
 from sim.trial.scenario_io import load
@@ -78,6 +79,15 @@ def test_options_are_read_back_from_a_run_directory(scenario, tmp_path):
     kept = sim.open(tmp_path / "run")
     was, now = (one.rerun(arm="only", patient=1) for one in (first, kept))
     np.testing.assert_array_equal(was.values, now.values)
+
+
+def test_room_for_cells_is_what_the_scenario_gives_or_ten_times_as_many_as_become_cells(scenario):
+    assert solver_of(scenario, "agents").agents.capacity == 10 * BELOW
+    for room in (4 * BELOW, 20 * BELOW):
+        given = scenario.with_({"engine.cells_room": room})
+        assert solver_of(given, "agents").agents.capacity == room
+        assert solver_of(given, "agents").below == BELOW
+        assert given.content_hash() != scenario.content_hash(), "it decides which rows have a status"
 
 
 def test_what_single_cells_have_and_classes_have_not_is_a_parameter_of_this_kernel_alone(scenario, tmp_path):

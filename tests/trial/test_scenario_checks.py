@@ -137,6 +137,11 @@ BAD = [
         "engine.cells_below: 20000.7; must be a whole number; give a whole number",
     ),
     ("engine.cells_below", 2e4, "engine.cells_below: 20000.0; must be a whole number; write 20000"),
+    (
+        "engine.cells_room",
+        79_999,
+        "engine.cells_room: 79999; must be at least 4 times cells_below (20000); give at least 80000, or a smaller cells_below",
+    ),
     ("transplant", {"probability": 1, "day": 800}, "transplant.day: day 800; must not be after the horizon"),
     (
         "arms.only.transplant",
