@@ -50,13 +50,21 @@ def explain(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
         At least one, in pydantic's order: by field, unknown keys of a block last.
     """
     problems = []
-    for item in error.errors(include_url=False):
-        place: Place = tuple(part for part in item["loc"] if part not in {"<word>", "<block>", "[key]"})
+    items = [(item, _place(item["loc"])) for item in error.errors(include_url=False)]
+    for item, place in items:
+        # Of a list or mapping those entries alone are counted that could be read: with one that could not, its length says nothing.
+        if item["type"] == "too_short" and any(other[: len(place)] == place != other for _, other in items):
+            continue
         if item["type"] == "problems":
             problems += [problem.under(place) for problem in item["ctx"]["problems"]]
         else:
             problems.append(_problem(dict(item), place, model))
     return problems
+
+
+def _place(location: tuple[str | int, ...]) -> Place:
+    """Return a place of pydantic's without the words by which it tells alternatives and keys apart."""
+    return tuple(part for part in location if part not in {"<word>", "<block>", "[key]"})
 
 
 def _problem(item: dict[str, Any], place: Place, model: type[BaseModel]) -> Problem:

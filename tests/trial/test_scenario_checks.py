@@ -85,6 +85,7 @@ BAD = [
     ("products.cd19.threshold", {"cd22": -5}, "products.cd19.threshold.cd22: -5; must be more than 0"),
     ("products.cd19.failure", 2, "products.cd19.failure: 2; a probability is between 0 and 1"),
     ("model.sites", ["node"], "model.sites: ['node']; starts with marrow"),
+    ("model.sites", ["dish"], "model.sites.0: 'dish'; must be one of marrow, node"),
     ("model.node", {"access": 0.1}, "model.node: {...}; describes a site that the model does not have"),
     ("model.antigen_grid", {"cd22_levels": 13}, "model.antigen_grid.cd22_levels: 13; must be at most 12"),
     ("assay.visits", [90, 28], "assay.visits.1: 28.0; visits ascend, and the one before is 90"),
@@ -173,6 +174,10 @@ def test_a_fault_is_named_with_place_value_rule_and_fix(path, value, message):
     assert matching, caught.value.problems
     assert matching[0].count("; ") >= 2
     assert "\n" not in matching[0]
+    places = [line.partition(": ")[0] for line in caught.value.problems]
+    for i, place in enumerate(places):
+        within = [other for other in places[:i] + places[i + 1 :] if (other + ".").startswith(place + ".")]
+        assert not within, "one thing is said of a place"
 
 
 REPORTED = {"id": "r", "endpoint": "cr", "events": 1, "of": 6}
