@@ -6,7 +6,6 @@ A file with a block ``dish`` describes an assay in place of a trial; products, p
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Annotated
 
@@ -34,7 +33,7 @@ from sim.trial.scenario_fields import (
     Text,
     refuse,
 )
-from sim.trial.scenario_parameters import range_problems, value_problems
+from sim.trial.scenario_parameters import value_problem
 from sim.trial.scenario_schema import Product
 
 __all__ = ["Dish", "KillingAssay", "TargetLine", "design_of_dish", "dish_parameters"]
@@ -235,33 +234,24 @@ def _product_problems(assay: KillingAssay) -> list[Problem]:
     ]
 
 
-def _also_given(assay: KillingAssay, name: str) -> Iterator[str]:
-    """Yield the blocks that give a parameter too."""
-    for line, block in assay.lines.items():
-        if name in block.parameters:
-            yield f"lines.{line}"
-    for product in assay.products:
-        if name in assay.laws_of(product):
-            yield f"products.{product}"
+def _also_given(assay: KillingAssay, name: str) -> list[str]:
+    """Return the blocks that give a parameter too."""
+    lines = [f"lines.{line}" for line, block in assay.lines.items() if name in block.parameters]
+    return lines + [f"products.{product}" for product in assay.products if name in assay.laws_of(product)]
 
 
 def _parameter_problems(assay: KillingAssay) -> list[Problem]:
-    """Return what is wrong with the parameters: unknown to a dish, another unit, a sign that none may have."""
-    known = dish_parameters(assay)
+    """Return the first that is wrong with each parameter: unknown to a dish, another unit, out of its range, or given twice."""
+    known, ranges = dish_parameters(assay), RANGES | DISH_RANGES
     problems = []
     for name, law in assay.parameters.items():
         place = ("parameters", name)
-        if name in known:
-            found = [
-                *value_problems(law, known[name]),
-                *range_problems(law, known[name], RANGES | DISH_RANGES),
-            ]
-            problems += [problem.under(place) for problem in found[:1]]
-            problems += [
-                Problem(place, show(law.median()), f"is given by {other} too", "remove one of them")
-                for other in _also_given(assay, name)
-            ]
-        else:
+        if name not in known:
             fix = suggest(name, known, f"for example {', '.join(SINGLE_CELL_PARAMETERS[:3])}")
             problems.append(Problem(place, show(law.median()), "names no parameter of a dish", fix))
+        elif (wrong := value_problem(law, known[name], ranges.get(name))) is not None:
+            problems.append(wrong.under(place))
+        elif others := _also_given(assay, name):
+            rule = f"is given by {' and '.join(others)} too"
+            problems.append(Problem(place, show(law.median()), rule, "remove it here or there"))
     return problems

@@ -21,11 +21,10 @@ agents                                             of each product, thresholds, 
 
 from __future__ import annotations
 
-import math
-
 from sim.models.antigen import ANTIGENS, Arm, recognition
 from sim.models.blasts import define_death, define_exchange
 from sim.models.design import Design, ProductDesign, total
+from sim.models.ranges import Range
 from sim.network.agent_model import AgentModel, Killers, Species
 from sim.network.network import Network
 
@@ -96,16 +95,16 @@ _SINGLE_CELLS = (
 )
 
 RANGES = {
-    "cd19_density": (0.0, math.inf, True),
-    "cd22_density": (0.0, math.inf, True),
-    "cd19_relaxation_time": (0.0, math.inf, True),
-    "cd22_relaxation_time": (0.0, math.inf, True),
-    "inheritance_noise": (0.0, 1.0, False),
-    "contact_loss": (0.0, 1.0, False),
-    "contact_recovery_time": (0.0, math.inf, True),
-    "exhaustion_order": (1.0, math.inf, False),
+    "cd19_density": Range(0.0, open_low=True),
+    "cd22_density": Range(0.0, open_low=True),
+    "cd19_relaxation_time": Range(0.0, open_low=True),
+    "cd22_relaxation_time": Range(0.0, open_low=True),
+    "inheritance_noise": Range(0.0, 1.0),
+    "contact_loss": Range(0.0, 1.0),
+    "contact_recovery_time": Range(0.0, open_low=True),
+    "exhaustion_order": Range(1.0),
 }
-"""What parameters of single cells may be: lower and upper bound, and whether the lower one is excluded."""
+"""What parameters may be where cells are simulated one by one, beside their sign."""
 SINGLE_CELL_PARAMETERS = tuple(name for name, *_ in _SINGLE_CELLS)
 """Names of parameters that cells simulated one by one have, and classes have not."""
 

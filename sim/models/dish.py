@@ -7,9 +7,8 @@ the volume in which cells meet there, over that of the marrow in which the body'
 
 from __future__ import annotations
 
-import math
-
 from sim.models.design import Design
+from sim.models.ranges import Range
 from sim.network.network import Network
 
 __all__ = ["DISH_PARAMETERS", "DISH_RANGES", "declare_dish", "define_dish_observables", "define_dish_sizes"]
@@ -46,10 +45,10 @@ _DISH = (
         "homeostatic drive (g)",
     ),
 )
-DISH_RANGES = {name: (0.0, math.inf, True) for name, *_ in _DISH if name != "il7_15_drive"} | {
-    "il7_15_drive": (0.0, 1.0, False),
-    "killing_saturation": (0.0, math.inf, True),
-    "signal_saturation": (0.0, math.inf, True),
+DISH_RANGES = {name: Range(0.0, open_low=True) for name, *_ in _DISH if name != "il7_15_drive"} | {
+    "il7_15_drive": Range(0.0, 1.0),
+    "killing_saturation": Range(0.0, open_low=True),
+    "signal_saturation": Range(0.0, open_low=True),
 }
 """What they may be, as `sim.models.agents.RANGES`."""
 DISH_PARAMETERS = tuple(name for name, *_ in _DISH)

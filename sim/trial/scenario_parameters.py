@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from sim.models.agents import RANGES, SINGLE_CELL_PARAMETERS
 from sim.models.leukaemia import build
+from sim.models.ranges import Range
+from sim.trial.laws import Bernoulli, Fixed, Law, Mix
 from sim.trial.problems import Problem, show, suggest
 from sim.trial.quantities import base_name
 from sim.trial.regimen import design_of
 
 if TYPE_CHECKING:
     from sim.network.elements import Parameter
-    from sim.trial.laws import Law
     from sim.trial.scenario import Scenario
 
-__all__ = ["parameter_problems", "range_problems", "value_problems"]
+__all__ = ["parameter_problems", "value_problem"]
 
 # Spellings of "no unit" in models and scenarios.
 _PLAIN = frozenset({"", "1", "fraction", "healthy = 1"})
@@ -41,13 +42,13 @@ def parameter_problems(scenario: Scenario, parameters: Iterable[Parameter] | Non
     declared = build(design_of(scenario)).all_parameters if parameters is None else parameters
     own = {parameter.name: parameter for parameter in declared}
     known = {base_name(name, products): parameter for name, parameter in own.items()} | own
+    ranges = RANGES if scenario.engine.kernel == "agents" else {}
     problems = []
     for name, law in scenario.parameters.items():
         place = ("parameters", name)
         if name in known:
-            problems += [problem.under(place) for problem in value_problems(law, known[name])]
-            if scenario.engine.kernel == "agents":
-                problems += [problem.under(place) for problem in range_problems(law, known[name], RANGES)]
+            wrong = value_problem(law, known[name], ranges.get(name))
+            problems += [] if wrong is None else [wrong.under(place)]
         elif name in SINGLE_CELL_PARAMETERS:
             rule = f"is of single cells, which kernel {scenario.engine.kernel} has not"
             problems.append(
@@ -59,36 +60,44 @@ def parameter_problems(scenario: Scenario, parameters: Iterable[Parameter] | Non
     return problems
 
 
-def range_problems(
-    law: Law, parameter: Parameter, ranges: Mapping[str, tuple[float, float, bool]]
-) -> Iterator[Problem]:
-    """Yield what is wrong with a law beside the bounds of a parameter: lower, upper, and whether the lower one is excluded."""
-    low, high, open_low = ranges.get(parameter.name, (-math.inf, math.inf, False))
-    least, most = law.support()
-    if least < low or most > high or (open_low and least <= low):
-        above = "more than" if open_low else "at least"
-        rule = (
-            f"must be {above} {low:g}"
-            if high == math.inf
-            else f"must be {above} {low:g} and at most {high:g}"
-        )
-        # A law that reaches its bound with no probability, as a log-normal one does, is no fault.
-        if not (open_low and law.varies and least == low and most <= high):
-            yield Problem(
-                (), law.describe() if law.varies else show(law.median()), rule, "give a number in that range"
-            )
+def value_problem(law: Law, parameter: Parameter, own: Range | None) -> Problem | None:
+    """Return the first that is wrong with the law of a parameter: its unit, or what it may be.
 
+    Parameters
+    ----------
+    law : Law
+    parameter : Parameter
+        Of the network.
+    own : Range, optional
+        What the parameter may be; by default no rate, time or amount of the model is below 0.
 
-def value_problems(law: Law, parameter: Parameter) -> Iterator[Problem]:
-    """Yield what is wrong with a law: its unit, or a sign that no rate, time or amount of the model has."""
+    Returns
+    -------
+    Problem or None
+        Its place begins at the parameter.
+    """
     same = law.unit == parameter.unit or {law.unit, parameter.unit} <= _PLAIN
     # A number without a unit is in the model's.
     if not same and law.unit != "1":
         unit = parameter.unit or "1"
-        yield Problem(
+        return Problem(
             ("unit",), f"'{law.unit}'", f"must be a unit of the model's {unit}", f"give it in '{unit}'"
         )
-    low = law.support()[0]
-    if low < 0.0 <= parameter.value:
-        fix = "give a number in that range" if not law.varies else f"the law reaches {low:g}; add low: 0"
-        yield Problem((), law.describe() if law.varies else show(low), "must be at least 0", fix)
+    allowed = own or Range(0.0 if parameter.value >= 0.0 else -math.inf)
+    least, most = law.support()
+    # A law that reaches an excluded bound with no probability, as a log-normal one does, is no fault.
+    steps = isinstance(law, Fixed | Mix | Bernoulli)
+    below = least < allowed.low or (allowed.open_low and steps and least == allowed.low)
+    if not below and most <= allowed.high:
+        return None
+    given = law.describe() if law.varies else show(law.median())
+    if steps:
+        return Problem((), given, _rule(allowed), "give a number in that range")
+    bound = f"{least:g}; add low: {allowed.low:g}" if below else f"{most:g}; add high: {allowed.high:g}"
+    return Problem((), given, _rule(allowed), f"the law reaches {bound}")
+
+
+def _rule(allowed: Range) -> str:
+    """Say a range in words."""
+    least = f"must be {'more than' if allowed.open_low else 'at least'} {allowed.low:g}"
+    return least if allowed.high == math.inf else f"{least} and at most {allowed.high:g}"

@@ -67,7 +67,8 @@ def result(small):
         ("parameters.killing_rate", -1, "parameters.killing_rate: -1.0; must be at least 0"),
         ("parameters.contact_loss", 3, "parameters.contact_loss: 3.0; must be at least 0 and at most 1"),
         ("parameters.dish_capacity", 0, "parameters.dish_capacity: 0.0; must be more than 0"),
-        ("parameters.cd22_density", 50, "parameters.cd22_density: 50.0; is given by lines.low too; remove one of them"),
+        ("parameters.cd22_density", 50, "parameters.cd22_density: 50.0; is given by lines.low and lines.high too; remove it here or there"),
+        ("parameters.cd22_density", -1, "parameters.cd22_density: -1.0; must be more than 0; give a number in that range"),
         ("products.cd22.immunogenicity", 2, "products.cd22.immunogenicity: 2; has no meaning in a dish; remove it"),
         ("products.cd22.memory_fraction", 0.2, "has no meaning in a dish; give dish.memory_fraction"),
         ("parameters.exhaustion_order", 0.5, "parameters.exhaustion_order: 0.5; must be at least 1"),
@@ -76,8 +77,9 @@ def result(small):
 def test_what_is_wrong_is_one_line(small, path, value, message):
     with pytest.raises(ScenarioError) as caught:
         small.with_({path: value})
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)
+    assert len(caught.value.problems) == 1, caught.value.problems
+    assert message in caught.value.problems[0]
+    assert "\n" not in caught.value.problems[0]
 
 
 def test_a_trial_is_no_assay_and_an_assay_no_trial():

@@ -355,6 +355,31 @@ def test_a_parameter_keeps_the_unit_of_the_model_and_is_not_negative(tmp_path, v
     assert caught.value.problems == [message]
 
 
+@pytest.mark.parametrize(
+    ("kernel", "value", "message"),
+    [
+        ("agents", "-5", "-5.0; must be more than 0; give a number in that range"),
+        ("agents", "0", "0.0; must be more than 0; give a number in that range"),
+        ("agents", "{mix: {0: 1, 5000: 2}}", "must be more than 0; give a number in that range"),
+        ("agents", "{distribution: normal, mean: 9e3, sd: 1e3}", "must be more than 0; the law reaches -inf; add low: 0"),
+        ("hybrid", "-5", "-5.0; must be at least 0; give a number in that range"),
+    ],
+)  # fmt: skip
+def test_one_thing_is_said_of_a_parameter_the_stricter_one(kernel, value, message):
+    changes = read_assignments([f"engine.kernel={kernel}", f"parameters.cd19_density={value}"])
+    with pytest.raises(ScenarioError) as caught:
+        load("fry2018-cd22", changes)
+    assert len(caught.value.problems) == 1
+    assert caught.value.problems[0].startswith("parameters.cd19_density: ")
+    assert caught.value.problems[0].endswith(message)
+
+
+def test_a_law_may_reach_what_is_excluded_with_no_probability():
+    law = "{distribution: lognormal, median: 9e3, log_sd: 0.5}"
+    changes = read_assignments(["engine.kernel=agents", f"parameters.cd19_density={law}"])
+    assert load("fry2018-cd22", changes).parameters["cd19_density"].support()[0] == 0.0
+
+
 def test_a_parameter_may_come_in_another_unit_of_its_kind():
     changes = read_assignments(["parameters.killing_rate={value: 7, unit: 1/week}"])
     assert load("fry2018-cd22", changes).parameters["killing_rate"].median() == 1.0
