@@ -33,7 +33,7 @@ from sim.trial.scenario_fields import (
     Text,
     refuse,
 )
-from sim.trial.scenario_parameters import value_problem
+from sim.trial.scenario_parameters import range_of, value_problem
 from sim.trial.scenario_schema import Product
 
 __all__ = ["Dish", "KillingAssay", "TargetLine", "design_of_dish", "dish_parameters"]
@@ -242,14 +242,14 @@ def _also_given(assay: KillingAssay, name: str) -> list[str]:
 
 def _parameter_problems(assay: KillingAssay) -> list[Problem]:
     """Return the first that is wrong with each parameter: unknown to a dish, another unit, out of its range, or given twice."""
-    known, ranges = dish_parameters(assay), RANGES | DISH_RANGES
+    known, ranges, products = dish_parameters(assay), RANGES | DISH_RANGES, tuple(assay.products)
     problems = []
     for name, law in assay.parameters.items():
         place = ("parameters", name)
         if name not in known:
             fix = suggest(name, known, f"for example {', '.join(SINGLE_CELL_PARAMETERS[:3])}")
             problems.append(Problem(place, show(law.median()), "names no parameter of a dish", fix))
-        elif (wrong := value_problem(law, known[name], ranges.get(name))) is not None:
+        elif wrong := value_problem(law, known[name], range_of(known[name], ranges, products)):
             problems.append(wrong.under(place))
         elif others := _also_given(assay, name):
             rule = f"is given by {' and '.join(others)} too"

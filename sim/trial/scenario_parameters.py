@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from sim.models.agents import RANGES, SINGLE_CELL_PARAMETERS
 from sim.models.leukaemia import build
-from sim.models.ranges import Range
+from sim.models.ranges import SHARES, Range
 from sim.trial.laws import Bernoulli, Fixed, Law, Mix
 from sim.trial.problems import Problem, show, suggest
 from sim.trial.quantities import base_name
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sim.network.elements import Parameter
     from sim.trial.scenario import Scenario
 
-__all__ = ["parameter_problems", "value_problem"]
+__all__ = ["parameter_problems", "range_of", "value_problem"]
 
 # Spellings of "no unit" in models and scenarios.
 _PLAIN = frozenset({"", "1", "fraction", "healthy = 1"})
@@ -47,7 +47,7 @@ def parameter_problems(scenario: Scenario, parameters: Iterable[Parameter] | Non
     for name, law in scenario.parameters.items():
         place = ("parameters", name)
         if name in known:
-            wrong = value_problem(law, known[name], ranges.get(name))
+            wrong = value_problem(law, known[name], range_of(known[name], ranges, products))
             problems += [] if wrong is None else [wrong.under(place)]
         elif name in SINGLE_CELL_PARAMETERS:
             rule = f"is of single cells, which kernel {scenario.engine.kernel} has not"
@@ -60,7 +60,27 @@ def parameter_problems(scenario: Scenario, parameters: Iterable[Parameter] | Non
     return problems
 
 
-def value_problem(law: Law, parameter: Parameter, own: Range | None) -> Problem | None:
+def range_of(parameter: Parameter, ranges: Mapping[str, Range], products: tuple[str, ...]) -> Range:
+    """Return what a parameter may be.
+
+    Parameters
+    ----------
+    parameter : Parameter
+    ranges : mapping of str to Range
+        Those of some kernel or design, by the parameter's name.
+    products : tuple of str
+        Names of the products, which end those of parameters.
+
+    Returns
+    -------
+    Range
+        That of its name, or of all shares; for others no rate, time or amount of the model is below 0.
+    """
+    sign = Range(0.0 if parameter.value >= 0.0 else -math.inf)
+    return ranges.get(parameter.name) or SHARES.get(base_name(parameter.name, products)) or sign
+
+
+def value_problem(law: Law, parameter: Parameter, allowed: Range) -> Problem | None:
     """Return the first that is wrong with the law of a parameter: its unit, or what it may be.
 
     Parameters
@@ -68,8 +88,8 @@ def value_problem(law: Law, parameter: Parameter, own: Range | None) -> Problem 
     law : Law
     parameter : Parameter
         Of the network.
-    own : Range, optional
-        What the parameter may be; by default no rate, time or amount of the model is below 0.
+    allowed : Range
+        What the parameter may be, see `range_of`.
 
     Returns
     -------
@@ -83,12 +103,12 @@ def value_problem(law: Law, parameter: Parameter, own: Range | None) -> Problem 
         return Problem(
             ("unit",), f"'{law.unit}'", f"must be a unit of the model's {unit}", f"give it in '{unit}'"
         )
-    allowed = own or Range(0.0 if parameter.value >= 0.0 else -math.inf)
     least, most = law.support()
     # A law that reaches an excluded bound with no probability, as a log-normal one does, is no fault.
     steps = isinstance(law, Fixed | Mix | Bernoulli)
     below = least < allowed.low or (allowed.open_low and steps and least == allowed.low)
-    if not below and most <= allowed.high:
+    above = most > allowed.high or (allowed.open_high and steps and most == allowed.high)
+    if not below and not above:
         return None
     given = law.describe() if law.varies else show(law.median())
     if steps:
@@ -100,4 +120,5 @@ def value_problem(law: Law, parameter: Parameter, own: Range | None) -> Problem 
 def _rule(allowed: Range) -> str:
     """Say a range in words."""
     least = f"must be {'more than' if allowed.open_low else 'at least'} {allowed.low:g}"
-    return least if allowed.high == math.inf else f"{least} and at most {allowed.high:g}"
+    most = f"{'less than' if allowed.open_high else 'at most'} {allowed.high:g}"
+    return least if allowed.high == math.inf else f"{least} and {most}"

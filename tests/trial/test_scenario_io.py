@@ -374,6 +374,37 @@ def test_one_thing_is_said_of_a_parameter_the_stricter_one(kernel, value, messag
     assert caught.value.problems[0].endswith(message)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("niche_share", "1.5", "1.5; must be at least 0 and at most 1; give a number in that range"),
+        ("niche_share", "{value: 150, unit: percent}", "1.5; must be at least 0 and at most 1"),
+        ("niche_access", "1.01", "1.01; must be at least 0 and at most 1"),
+        ("blood_share", "1", "1.0; must be at least 0 and less than 1"),
+        ("exhausted_activity", "2", "2.0; must be at least 0 and at most 1"),
+        ("antigen_only_division", "-0.1", "-0.1; must be at least 0 and at most 1"),
+        ("strength_cd22_cd22", "1.2", "1.2; must be at least 0 and at most 1"),
+        ("memory_fraction", "{distribution: lognormal, median: 0.3, log_sd: 0.4}", "the law reaches inf; add high: 1"),
+        ("lymphodepletion_host_survival_0", "2", "2.0; must be at least 0 and at most 1"),
+        ("tocilizumab_effect", "1.1", "1.1; must be at least 0 and at most 1"),
+    ],
+)  # fmt: skip
+def test_a_share_is_one_at_most(name, value, message):
+    """Rows of such a share would fail, or have rates that no patient can have."""
+    with pytest.raises(ScenarioError) as caught:
+        load("fry2018-cd22", read_assignments([f"parameters.{name}={value}"]))
+    assert len(caught.value.problems) == 1
+    assert caught.value.problems[0].startswith(f"parameters.{name}: ")
+    assert message in caught.value.problems[0]
+
+
+@pytest.mark.parametrize(
+    "assignment", ["niche_share=1", "blood_share=0.99", "b_cell_killing_weight=2", "infection_protection=1.5"]
+)
+def test_a_share_may_be_all_and_a_ratio_more(assignment):
+    load("fry2018-cd22", read_assignments([f"parameters.{assignment}"]))
+
+
 def test_a_law_may_reach_what_is_excluded_with_no_probability():
     law = "{distribution: lognormal, median: 9e3, log_sd: 0.5}"
     changes = read_assignments(["engine.kernel=agents", f"parameters.cd19_density={law}"])
