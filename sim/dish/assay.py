@@ -33,7 +33,7 @@ from sim.trial.scenario_fields import (
     Text,
     refuse,
 )
-from sim.trial.scenario_parameters import range_of, value_problem
+from sim.trial.scenario_parameters import chance_problems, range_of, value_problem
 from sim.trial.scenario_schema import Product
 
 __all__ = ["Dish", "KillingAssay", "TargetLine", "design_of_dish", "dish_parameters"]
@@ -254,4 +254,8 @@ def _parameter_problems(assay: KillingAssay) -> list[Problem]:
         elif others := _also_given(assay, name):
             rule = f"is given by {' and '.join(others)} too"
             problems.append(Problem(place, show(law.median()), rule, "remove it here or there"))
+    if not problems:
+        values = {name: float(parameter.value) for name, parameter in known.items()}
+        values |= {name: law.median() for name, law in assay.parameters.items()}
+        problems += chance_problems(values, assay.parameters)
     return problems

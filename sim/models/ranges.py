@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-__all__ = ["SHARES", "Range"]
+__all__ = ["DAUGHTERS", "SHARES", "Range"]
 
 
 class Range(NamedTuple):
@@ -34,3 +34,8 @@ SHARES: Mapping[str, Range] = MappingProxyType(
     dict.fromkeys(_SHARES, Range(0.0, 1.0)) | {"blood_share": Range(0.0, 1.0, open_high=True)}
 )
 """Parameters that are a share of a whole, or relative to what is never exceeded, by their names without product and slot."""
+DAUGHTERS: tuple[Mapping[str, float], ...] = (
+    MappingProxyType({"first_hit_rate": 2.0, "cd22_loss_rate": 1.0, "lineage_switch_rate": 1.0}),
+    MappingProxyType({"second_hit_rate": 1.0, "cd22_loss_rate": 1.0, "lineage_switch_rate": 1.0}),
+)
+"""What may befall one daughter of a mother with two copies of CD19, and with one: name and weight of chances that add up to 1 at most."""

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from sim.models.agents import RANGES, SINGLE_CELL_PARAMETERS
 from sim.models.leukaemia import build
-from sim.models.ranges import SHARES, Range
+from sim.models.ranges import DAUGHTERS, SHARES, Range
 from sim.trial.laws import Bernoulli, Fixed, Law, Mix
 from sim.trial.problems import Problem, show, suggest
-from sim.trial.quantities import base_name
+from sim.trial.quantities import base_name, default_law
 from sim.trial.regimen import design_of
 
 if TYPE_CHECKING:
     from sim.network.elements import Parameter
     from sim.trial.scenario import Scenario
 
-__all__ = ["parameter_problems", "range_of", "value_problem"]
+__all__ = ["chance_problems", "parameter_problems", "range_of", "value_problem"]
 
 # Spellings of "no unit" in models and scenarios.
 _PLAIN = frozenset({"", "1", "fraction", "healthy = 1"})
@@ -57,7 +57,52 @@ def parameter_problems(scenario: Scenario, parameters: Iterable[Parameter] | Non
         else:
             fix = suggest(name, known, f"cartsim show {scenario.name} --parameters lists them")
             problems.append(Problem(place, show(law.median()), "names no parameter of the model", fix))
+    if not problems:
+        # A law counts with the least that it gives: a patient of its tail ends with a status.
+        least = {name: _least(scenario, own[name], products) for chances in DAUGHTERS for name in chances}
+        if not scenario.model.antigen_grid.lineage_switch:
+            least["lineage_switch_rate"] = 0.0
+        problems += chance_problems(least, scenario.parameters)
     return problems
+
+
+def _least(scenario: Scenario, parameter: Parameter, products: tuple[str, ...]) -> float:
+    """Return the least that the law of a parameter gives, the model's own where the scenario has none."""
+    value = float(parameter.value)
+    law = scenario.parameters.get(parameter.name) or default_law(
+        parameter.name, value, parameter.unit, products
+    )
+    return value if law is None else law.support()[0]
+
+
+def chance_problems(values: Mapping[str, float], given: Collection[str]) -> list[Problem]:
+    """Return a problem for each parameter by which what may befall a daughter is more than certain.
+
+    Parameters
+    ----------
+    values : mapping of str to float
+        Parameters of `DAUGHTERS`, each at least 0.
+    given : collection of str
+        Parameters that the scenario or assay sets.
+
+    Returns
+    -------
+    list of Problem
+        Each of the greatest given chance of a sum.
+    """
+    found: dict[str, Problem] = {}
+    for chances in DAUGHTERS:
+        terms = {name: weight * values[name] for name, weight in chances.items()}
+        ours = [name for name in terms if name in given]
+        total = sum(terms.values())
+        if ours and total > 1.0:
+            greatest = max(ours, key=lambda name: terms[name])
+            words = " + ".join(f"{w:g}*{name}" if w != 1.0 else name for name, w in chances.items())
+            rule = f"{words} must be at most 1, as chances of one daughter, and is {total:.15g}"
+            found.setdefault(
+                greatest, Problem(("parameters", greatest), show(values[greatest]), rule, "lower it")
+            )
+    return list(found.values())
 
 
 def range_of(parameter: Parameter, ranges: Mapping[str, Range], products: tuple[str, ...]) -> Range:

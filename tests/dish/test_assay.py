@@ -67,6 +67,7 @@ def result(small):
         ("parameters.killing_rate", -1, "parameters.killing_rate: -1.0; must be at least 0"),
         ("parameters.contact_loss", 3, "parameters.contact_loss: 3.0; must be at least 0 and at most 1"),
         ("parameters.exhausted_activity", 1.5, "parameters.exhausted_activity: 1.5; must be at least 0 and at most 1"),
+        ("parameters.first_hit_rate", 0.6, "parameters.first_hit_rate: 0.6; 2*first_hit_rate + cd22_loss_rate + lineage_switch_rate must be at most 1"),
         ("parameters.dish_capacity", 0, "parameters.dish_capacity: 0.0; must be more than 0"),
         ("parameters.cd22_density", 50, "parameters.cd22_density: 50.0; is given by lines.low and lines.high too; remove it here or there"),
         ("parameters.cd22_density", -1, "parameters.cd22_density: -1.0; must be more than 0; give a number in that range"),

@@ -405,6 +405,42 @@ def test_a_share_may_be_all_and_a_ratio_more(assignment):
     load("fry2018-cd22", read_assignments([f"parameters.{assignment}"]))
 
 
+HITS = "2*first_hit_rate + cd22_loss_rate + lineage_switch_rate must be at most 1, as chances of one daughter, and is"
+OTHERS = "second_hit_rate + cd22_loss_rate + lineage_switch_rate must be at most 1, as chances of one daughter, and is"
+
+
+@pytest.mark.parametrize("kernel", ["hybrid", "agents"])
+@pytest.mark.parametrize(
+    ("assignments", "message"),
+    [
+        (["first_hit_rate=0.6"], f"first_hit_rate: 0.6; {HITS} 1.20000000000001; lower it"),
+        (["first_hit_rate=0.3", "cd22_loss_rate=0.5"], f"first_hit_rate: 0.3; {HITS} 1.1; lower it"),
+        (["second_hit_rate=0.8", "cd22_loss_rate=0.3"], f"second_hit_rate: 0.8; {OTHERS} 1.1; lower it"),
+        (["lineage_switch_rate=2"], f"lineage_switch_rate: 2.0; {HITS} 2.0000003"),
+        (["first_hit_rate={distribution: uniform, low: 0.6, high: 0.7}"], f"first_hit_rate: 0.6; {HITS} 1.2"),
+    ],
+)
+def test_chances_of_a_daughter_add_up_to_one_at_most(assignments, message, kernel):
+    changes = read_assignments([f"engine.kernel={kernel}", *(f"parameters.{one}" for one in assignments)])
+    with pytest.raises(ScenarioError) as caught:
+        load("fry2018-cd22", changes)
+    assert len(caught.value.problems) == 1
+    assert caught.value.problems[0].startswith(f"parameters.{message}")
+
+
+@pytest.mark.parametrize(
+    "assignments",
+    [
+        ["parameters.first_hit_rate=0.25", "parameters.cd22_loss_rate=0.5"],
+        ["parameters.second_hit_rate={distribution: lognormal, median: 0.1, log_sd: 2}"],
+        ["parameters.lineage_switch_rate=2", "model.antigen_grid.lineage_switch=false"],
+    ],
+)
+def test_chances_may_be_certain_together_and_a_law_exceed_them_in_its_tail(assignments):
+    """A grid without the switched class ignores its rate."""
+    load("fry2018-cd22", read_assignments(assignments))
+
+
 def test_a_law_may_reach_what_is_excluded_with_no_probability():
     law = "{distribution: lognormal, median: 9e3, log_sd: 0.5}"
     changes = read_assignments(["engine.kernel=agents", f"parameters.cd19_density={law}"])
