@@ -28,7 +28,7 @@ SENTENCES = (
     "the cap on steps was reached; raise max_steps or loosen rtol",
     "the cap on events was reached; raise max_events or use kernel hybrid",
     "a value became NaN or infinite; look at the parameters of this row",
-    "a reaction that changes counts had a negative rate or took a count below zero; let the rate vanish with the count, or write two",
+    "a reaction that changes counts had a negative rate or took a count below zero, or there were chances that add up to more than 1; let the rate vanish with the count, write two, or lower the chances",
     "a count reached 2**53, or single cells outgrew their room; start with fewer cells, use kernel hybrid, or give more room",
     "the time allowed for the run was used up; the same command resumes",
     "an event gave a negative amount or a survival outside 0 to 1; look at its expressions",

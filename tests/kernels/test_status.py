@@ -356,3 +356,10 @@ def test_each_status_has_a_name_and_a_sentence_and_those_without_a_case_here_no_
     used = " ".join(path.read_text() for path in kernels if path.name != "status.py")
     for name in values:
         assert (name.lower() in reached) == (f" {name}" in used), name
+
+
+def test_the_sentence_of_a_negative_rate_covers_chances_that_leave_one() -> None:
+    """Where mutants are more than certain, what is left for a faithful daughter is below zero; single cells have no reaction of it."""
+    sentence = codes.SENTENCES[codes.NEGATIVE_PROPENSITY]
+    assert "negative rate or took a count below zero" in sentence
+    assert "chances that add up to more than 1" in sentence
