@@ -11,11 +11,12 @@ instead of percentages. A unit is a factor and nothing else; offsets (temperatur
 
 from __future__ import annotations
 
+import math
 from difflib import get_close_matches
 
 from sim.errors import InputError
 
-__all__ = ["DAYS_PER_MONTH", "canonical_unit", "convert", "dimension_of", "dimensions", "units_of"]
+__all__ = ["DAYS_PER_MONTH", "canonical_unit", "convert", "dimension_of", "dimensions", "most", "units_of"]
 
 DAYS_PER_MONTH = 30.4375
 """A twelfth of a year of 365.25 days; reported months are calendar months of no particular length."""
@@ -66,6 +67,10 @@ _TABLE: dict[str, dict[str, float]] = {
 }
 
 
+_MOST = {"density": 1e9}
+"""Dimension -> beyond what a value is a slip of the unit. The surface of a cell has no room for a billion molecules."""
+
+
 def dimensions() -> tuple[str, ...]:
     """Return the names of all dimensions."""
     return tuple(_TABLE)
@@ -83,6 +88,15 @@ def canonical_unit(dimension: str) -> str:
 def units_of(dimension: str) -> tuple[str, ...]:
     """Return the spellings that a dimension allows, the canonical one first."""
     return tuple(_units(dimension))
+
+
+def most(dimension: str | None) -> float:
+    """Return beyond what a value of a dimension is a slip of the unit, in the canonical unit; infinity where nothing is known.
+
+    >>> most("density"), most("time"), most(None)
+    (1000000000.0, inf, inf)
+    """
+    return math.inf if dimension is None else _MOST.get(dimension, math.inf)
 
 
 def dimension_of(unit: str) -> str | None:

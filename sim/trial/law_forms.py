@@ -42,7 +42,7 @@ from sim.trial.law_readers import (
 )
 from sim.trial.laws import KINDS, Bernoulli, ByBurden, Fixed, Law, Mix
 from sim.trial.problems import Place, Problem, ProblemsError, has_control_characters, show, suggest
-from sim.units import canonical_unit, convert, dimension_of, dimensions, units_of
+from sim.units import canonical_unit, convert, dimension_of, dimensions, most, units_of
 
 __all__ = ["Rule", "read_chance", "read_dose", "read_law", "read_number"]
 
@@ -60,7 +60,7 @@ class Rule:
     open_low : bool
         Whether the lower bound itself is excluded.
     typical : float
-        Bound of the median alone, against slips of the unit; the tail of a law may pass it.
+        Bound of the median alone, against slips of the unit; the tail of a law may pass it. That of the dimension holds, too.
     varies : bool
         Whether patients may differ.
     """
@@ -223,8 +223,9 @@ def _keep_bounds(law: Law, rule: Rule, raw: object) -> None:
     at: Place = ("value",) if isinstance(raw, Mapping) and "value" in raw else ()
     given: object = raw["value"] if isinstance(raw, Mapping) and at else raw
     text = law.describe() if isinstance(given, Law) else show(given)
-    if rule.typical < math.inf and law.median() > rule.typical:
-        raise ProblemsError([Problem(at, text, f"must be at most {rule.typical:g}{unit}", "check the unit")])
+    typical = min(rule.typical, most(rule.dimension))
+    if typical < math.inf and law.median() > typical:
+        raise ProblemsError([Problem(at, text, f"must be at most {typical:g}{unit}", "check the unit")])
     if not rule.varies and low < high:
         refuse((), raw, "is one number for the whole trial", f"give value: {law.median():g}")
     below = low < rule.low or (rule.open_low and low <= rule.low and isinstance(law, Fixed | Mix))

@@ -13,6 +13,7 @@ from sim.trial.laws import Bernoulli, Fixed, Law, Mix
 from sim.trial.problems import Problem, show, suggest
 from sim.trial.quantities import base_name, default_law
 from sim.trial.regimen import design_of
+from sim.units import dimension_of, most
 
 if TYPE_CHECKING:
     from sim.network.elements import Parameter
@@ -148,18 +149,22 @@ def value_problem(law: Law, parameter: Parameter, allowed: Range) -> Problem | N
         return Problem(
             ("unit",), f"'{law.unit}'", f"must be a unit of the model's {unit}", f"give it in '{unit}'"
         )
-    least, most = law.support()
+    least, greatest = law.support()
     # A law that reaches an excluded bound with no probability, as a log-normal one does, is no fault.
     steps = isinstance(law, Fixed | Mix | Bernoulli)
     below = least < allowed.low or (allowed.open_low and steps and least == allowed.low)
-    above = most > allowed.high or (allowed.open_high and steps and most == allowed.high)
-    if not below and not above:
-        return None
-    given = law.describe() if law.varies else show(law.median())
-    if steps:
-        return Problem((), given, _rule(allowed), "give a number in that range")
-    bound = f"{least:g}; add low: {allowed.low:g}" if below else f"{most:g}; add high: {allowed.high:g}"
-    return Problem((), given, _rule(allowed), f"the law reaches {bound}")
+    above = greatest > allowed.high or (allowed.open_high and steps and greatest == allowed.high)
+    given, typical = law.describe() if law.varies else show(law.median()), most(dimension_of(parameter.unit))
+    if below or above:
+        bound = (
+            f"{least:g}; add low: {allowed.low:g}" if below else f"{greatest:g}; add high: {allowed.high:g}"
+        )
+        return Problem(
+            (), given, _rule(allowed), "give a number in that range" if steps else f"the law reaches {bound}"
+        )
+    if law.median() > typical:
+        return Problem((), given, f"must be at most {typical:g} ({parameter.unit})", "check the unit")
+    return None
 
 
 def _rule(allowed: Range) -> str:

@@ -57,6 +57,7 @@ def result(small):
     [
         ("lines.low.cd22_density", -5, "lines.low.cd22_density: -5; must be more than 0 (molecules/cell)"),
         ("lines.low.cd19_density", 0, "lines.low.cd19_density: 0; must be more than 0"),
+        ("lines.low.cd22_density", 1e300, "lines.low.cd22_density: 1e+300; must be at most 1e+09 (molecules/cell); check the unit"),
         ("dish.targets", 0, "dish.targets: 0; must be at least 1"),
         ("dish.targets", 900_000, "dish.ratios: 1800000 cells; must fit into the room for 1000000 cells"),
         ("dish.ratios", [2, 1], "dish.ratios: [2.0, 1.0]; must ascend"),

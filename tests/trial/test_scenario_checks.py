@@ -82,6 +82,11 @@ BAD = [
         {"cd22": 5},
         "products.cd19.threshold.cd22: cd22; is no target of the product (cd19)",
     ),
+    (
+        "products.cd19.threshold",
+        1e10,
+        "products.cd19.threshold: 10000000000.0; must be at most 1e+09 (molecules/cell)",
+    ),
     ("products.cd19.threshold", {"cd22": -5}, "products.cd19.threshold.cd22: -5; must be more than 0"),
     ("products.cd19.failure", 2, "products.cd19.failure: 2; a probability is between 0 and 1"),
     ("model.sites", ["node"], "model.sites: ['node']; starts with marrow"),

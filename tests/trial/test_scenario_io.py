@@ -441,6 +441,18 @@ def test_chances_may_be_certain_together_and_a_law_exceed_them_in_its_tail(assig
     load("fry2018-cd22", read_assignments(assignments))
 
 
+def test_a_density_is_no_slip_of_the_unit():
+    for name in ("cd22_density", "b_cell_cd19", "threshold_cd22"):
+        for value in ("1e300", "1.1e9", "{distribution: loguniform, low: 1e8, high: 1e12}"):
+            with pytest.raises(ScenarioError) as caught:
+                load("fry2018-cd22", read_assignments([f"parameters.{name}={value}"]))
+            assert len(caught.value.problems) == 1
+            assert "must be at most 1e+09 (molecules/cell); check the unit" in caught.value.problems[0]
+        load("fry2018-cd22", read_assignments([f"parameters.{name}=1e9"]))
+    law = "{distribution: lognormal, median: 1e5, log_sd: 5}"
+    load("fry2018-cd22", read_assignments([f"parameters.cd22_density={law}"]))
+
+
 def test_a_law_may_reach_what_is_excluded_with_no_probability():
     law = "{distribution: lognormal, median: 9e3, log_sd: 0.5}"
     changes = read_assignments(["engine.kernel=agents", f"parameters.cd19_density={law}"])
