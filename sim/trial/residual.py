@@ -48,7 +48,7 @@ class ResidualDisease:
                 if np.isfinite(shares).all():
                     total, n = self._sums.get((arm, when), (np.zeros(shares.shape), 0))
                     self._sums[arm, when] = total + shares, n + 1
-        clones = courses.residual.clones
+        clones = np.where(courses.ok[:, np.newaxis], courses.residual.clones, np.nan)
         table: dict[str, NDArray[Any]] = {
             "arm": np.full(len(numbers), arm),
             "patient": numbers,
@@ -75,7 +75,10 @@ class ResidualDisease:
         )
 
     def clones(self) -> Columns:
-        """Return a row for each patient: arm, patient, relapse_day, relapse_phenotype, and `sim.network.residual.CLONES`."""
+        """Return a row for each patient: arm, patient, relapse_day, relapse_phenotype, and `sim.network.residual.CLONES`.
+
+        Values of a row that failed are NaN, whatever had been seen of it.
+        """
         if not self._clones:
             return {}
         return {name: np.concatenate([table[name] for table in self._clones]) for name in self._clones[0]}

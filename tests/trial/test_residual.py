@@ -10,9 +10,12 @@ import pytest
 import sim
 from sim.errors import InputError
 from sim.kernels import agent_layout as at
+from sim.kernels import status as codes
 from sim.kernels._jit import DISABLED
-from sim.network.residual import ANTIGENS, BIN_EDGES, CLONES, describe_clones, shares_of
-from sim.trial.residual import WHEN
+from sim.network.residual import ANTIGENS, BIN_EDGES, CLONES, Residual, describe_clones, shares_of
+from sim.network.trajectories import Trajectories
+from sim.trial.outcomes import Outcomes
+from sim.trial.residual import WHEN, ResidualDisease
 from sim.trial.scenario_io import load
 
 PATIENTS = 12
@@ -152,6 +155,31 @@ class TestDimming:
         assert (table["founders"][single] <= 100_000 * 1.01).all()
         assert (table["clones"][single] <= table["founders"][single]).all()
         assert (table["counts_day"][single] > table["cells_day"][single]).all()
+
+
+def test_of_a_row_that_failed_there_are_no_clones():
+    """Two patients who had been single cells; the course of the second has failed since."""
+    residual = Residual.of(2, 3)
+    residual.clones[:] = np.arange(len(CLONES))
+    courses = Trajectories(
+        t=np.array([0.0, 30.0, 60.0]),
+        names=("leukaemia_cells",),
+        values=np.array([[[9.0], [4.0], [9.0]], [[9.0], [4.0], [np.nan]]]),
+        status=np.array([codes.OK, codes.CAPACITY], np.int8),
+        fired={},
+        statistics={},
+        patients=np.arange(2),
+        replicates=np.zeros(2, np.int64),
+        kernel="agents",
+        residual=residual,
+    )
+    seen = ResidualDisease()
+    outcomes = {"relapse_day": np.array([60.0, np.nan]), "relapse_phenotype": np.array(["cd22_low", ""])}
+    seen.add("only", np.arange(2), courses, Outcomes(outcomes))
+    table = seen.clones()
+    assert table["patient"].tolist() == [0, 1]
+    for k, name in enumerate(CLONES):
+        np.testing.assert_array_equal(table[name], [k, np.nan], err_msg=name)
 
 
 def test_another_kernel_has_nothing_to_draw():
