@@ -36,7 +36,7 @@ from sim.trial.scenario_fields import (
 from sim.trial.scenario_parameters import chance_problems, range_of, value_problem
 from sim.trial.scenario_schema import Product
 
-__all__ = ["Dish", "KillingAssay", "TargetLine", "design_of_dish", "dish_parameters"]
+__all__ = ["Dish", "KillingAssay", "TargetLine", "design_of_dish", "dish_parameters", "effectors_of"]
 
 _Density = Annotated[float, Scalar(Rule("density", low=0.0, open_low=True))]
 _Spread = Annotated[float, Scalar(Rule("number", low=0.0, high=2.0))]
@@ -84,7 +84,7 @@ class Dish(Block):
     targets : int
         Target cells of a well.
     ratios : tuple of float
-        Effector to target, ascending; wells without CAR T cells come on top.
+        Effector to target, ascending, each at least one CAR T cell in a well; wells without CAR T cells come on top.
     hours : float
         Length of the assay.
     sampled : tuple of float
@@ -197,26 +197,33 @@ def dish_parameters(assay: KillingAssay) -> dict[str, Parameter]:
     return known
 
 
+def effectors_of(dish: Dish, ratio: float) -> int:
+    """Return the CAR T cells that are put into a well."""
+    return round(dish.targets * ratio)
+
+
 def _dish_problems(dish: Dish) -> list[Problem]:
-    """Return what is wrong between the numbers of a dish."""
-    problems = []
+    """Return what is wrong between the numbers of a dish, of each the first."""
+    problems: dict[str, Problem] = {}
+
+    def add(name: str, value: str, rule: str, fix: str) -> None:
+        problems.setdefault(name, Problem(("dish", name), value, rule, fix))
+
     for name in ("ratios", "sampled"):
         values = getattr(dish, name)
         if any(b <= a for a, b in pairwise(values)):
-            rule = "must ascend, each number once"
-            problems.append(Problem(("dish", name), show(list(values)), rule, "sort them and remove doubles"))
+            add(name, show(list(values)), "must ascend, each number once", "sort them and remove doubles")
     if dish.sampled[-1] != dish.hours:
         rule = f"must end with the hours of the assay ({dish.hours:g})"
-        problems.append(
-            Problem(("dish", "sampled"), show(list(dish.sampled)), rule, "add the last hour, or change hours")
-        )
+        add("sampled", show(list(dish.sampled)), rule, "add the last hour, or change hours")
     for name, cells in (("targets", float(dish.targets)), ("ratios", dish.targets * max(dish.ratios))):
         if cells > dish.room:
             rule = f"must fit into the room for {dish.room} cells"
-            problems.append(
-                Problem(("dish", name), f"{cells:.0f} cells", rule, "give fewer, or raise dish.room")
-            )
-    return problems
+            add(name, f"{cells:.0f} cells", rule, "give fewer, or raise dish.room")
+    if effectors_of(dish, min(dish.ratios)) < 1:
+        rule = f"must be a CAR T cell at least, to {dish.targets} targets"
+        add("ratios", f"{min(dish.ratios):g}", rule, "give more targets, or a greater ratio")
+    return list(problems.values())
 
 
 def _product_problems(assay: KillingAssay) -> list[Problem]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.dish.assay import CONTROL, KillingAssay, design_of_dish
+from sim.dish.assay import CONTROL, KillingAssay, design_of_dish, effectors_of
 from sim.kernels.pausing import PAUSED
 from sim.models.agents import agent_model
 from sim.models.leukaemia import build
@@ -155,7 +155,7 @@ def _simulate(
 
 def _effectors(assay: KillingAssay, condition: Condition) -> dict[str, int]:
     """Return the CAR T cells that are put into a well."""
-    total = round(assay.dish.targets * condition.ratio)
+    total = effectors_of(assay.dish, condition.ratio)
     memory = round(total * assay.dish.memory_fraction)
     return {"memory": memory, "effectors": total - memory, "exhausted": 0}
 

@@ -61,6 +61,8 @@ def result(small):
         ("dish.targets", 0, "dish.targets: 0; must be at least 1"),
         ("dish.targets", 900_000, "dish.ratios: 1800000 cells; must fit into the room for 1000000 cells"),
         ("dish.ratios", [2, 1], "dish.ratios: [2.0, 1.0]; must ascend"),
+        ("dish.ratios", [0.0002, 1], "dish.ratios: 0.0002; must be a CAR T cell at least, to 2000 targets; give more targets, or a greater ratio"),
+        ("dish.targets", 1, "dish.ratios: 0.5; must be a CAR T cell at least, to 1 targets"),
         ("dish.sampled", [0, 12], "dish.sampled: [0.0, 12.0]; must end with the hours of the assay (24)"),
         ("products.cd22.targets", ["cd99"], "'cd99'; must be one of cd19, cd22"),
         ("parameters.killing_rat", 3, "parameters.killing_rat: 3.0; names no parameter of a dish; did you mean 'killing_rate'?"),
