@@ -114,10 +114,10 @@ class AssayResult:
         return lines | {name: product.label or name for name, product in self.assay.products.items()}
 
     def summary(self) -> pd.DataFrame:
-        """Return the end of the assay by condition: columns line, product, ratio, wells, targets, lysis, lysis_sd, car_t, kills_per_cell.
+        """Return the end of the assay by condition: columns line, product, ratio, wells, targets, cd22_density, lysis, lysis_sd, car_t, kills_per_cell.
 
-        ``lysis`` is the mean over wells, ``lysis_sd`` the standard deviation between wells, ``car_t`` all CAR T cells, ``kills_per_cell``
-        the mean over those alive at the end.
+        ``cd22_density`` is the mean over the wells in which targets are left, ``lysis`` that over all, ``lysis_sd`` the standard deviation
+        between wells, ``car_t`` all CAR T cells, ``kills_per_cell`` the mean over those alive at the end.
         """
         import pandas as pd
 
@@ -147,8 +147,8 @@ class AssayResult:
         w, k, n = self.wells, self.kills, int(np.count_nonzero(here))
         cells = k["cells"][by].sum()
 
-        def mean(values: np.ndarray[Any, Any]) -> float:
-            return float(values[here].mean()) if n else float("nan")
+        def mean(values: np.ndarray[Any, Any], of: np.ndarray[Any, Any] = here) -> float:
+            return float(values[of].mean()) if of.any() else float("nan")
 
         return {
             "line": line,
@@ -156,7 +156,8 @@ class AssayResult:
             "ratio": ratio,
             "wells": n,
             "targets": mean(w["targets"]),
-            "cd22_density": mean(w["cd22_density"]),
+            # Of no target a density is told as 0, which is none.
+            "cd22_density": mean(w["cd22_density"], here & (w["targets"] > 0.0)),
             "lysis": mean(w["lysis"]),
             "lysis_sd": float(w["lysis"][here].std(ddof=1)) if n > 1 else float("nan"),
             "car_t": mean(w["memory"] + w["effectors"] + w["exhausted"]),

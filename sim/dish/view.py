@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["conditions_table", "sections"]
 
+NOTHING = "-"
+"""Stands in a table where there is nothing to tell."""
 Section = tuple[str, list[tuple[str, str, str]]]
 
 
@@ -68,16 +70,22 @@ def conditions_table(result: AssayResult) -> tuple[tuple[str, ...], list[list[st
     for row in result.rows():
         treated = row["ratio"] > 0.0
         spread = f" +- {100 * row['lysis_sd']:.1f}" if math.isfinite(row["lysis_sd"]) else ""
+        lysis = _told(100 * row["lysis"], 1)
         cells.append(
             [
                 result.labels[row["line"]],
                 result.labels[row["product"]] if treated else "none",
-                ratio_text(row["ratio"]) if treated else "-",
-                f"{100 * row['lysis']:.1f}{spread} %" if treated else "-",
-                f"{row['targets']:.0f}",
-                f"{row['cd22_density']:.0f}",
-                f"{row['car_t']:.0f}" if treated else "-",
-                f"{row['kills_per_cell']:.1f}" if treated else "-",
+                ratio_text(row["ratio"]) if treated else NOTHING,
+                f"{lysis}{spread} %" if treated and lysis != NOTHING else NOTHING,
+                _told(row["targets"], 0),
+                _told(row["cd22_density"], 0),
+                _told(row["car_t"], 0) if treated else NOTHING,
+                _told(row["kills_per_cell"], 1) if treated else NOTHING,
             ]
         )
     return columns, cells
+
+
+def _told(value: float, digits: int) -> str:
+    """Write a number with so many decimals; no well, or no cell, has nothing to tell."""
+    return f"{value:.{digits}f}" if math.isfinite(value) else NOTHING

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from sim.cli import main
 from sim.dish.assay import KillingAssay, design_of_dish
 from sim.dish.reading import load_assay
 from sim.dish.run import open_assay, run_assay
+from sim.dish.view import conditions_table
 from sim.errors import InputError, NumericalWarning, ScenarioError, StorageError
 from sim.kernels._jit import DISABLED
 from sim.models.antigen import AntigenGrid
@@ -190,6 +192,32 @@ class TestWells:
         with pytest.warns(NumericalWarning, match="wells failed"):
             found = run_assay(assay, seed=1)
         assert all(row["wells"] == 0 and np.isnan(row["kills_per_cell"]) for row in found.rows())
+
+    def test_a_table_tells_nothing_of_wells_that_failed(self):
+        raw = document(room=4000, ratios=[0.5])
+        assay = KillingAssay.parse({**raw, "parameters": {"net_growth_rate": 5.0, "killing_rate": 0.0}})
+        with pytest.warns(NumericalWarning, match="wells failed"):
+            found = run_assay(assay, seed=1)
+        columns, cells = conditions_table(found)
+        assert [set(row[columns.index("lysis") :]) for row in cells] == [{"-"}] * 4
+
+    def test_no_density_is_told_of_targets_that_are_all_killed(self):
+        raw = document(ratios=[1], wells=2)
+        alike = {"net_growth_rate": 0.0, "killing_rate": 300.0, "cd22_spread": 0.0}
+        found = run_assay(KillingAssay.parse({**raw, "parameters": alike}), seed=1)
+        columns, cells = conditions_table(found)
+        left, density = columns.index("targets left"), columns.index("CD22 left")
+        assert [row[left] for row in cells[1::2]] == ["0", "0"]
+        assert [row[density] for row in cells[1::2]] == ["-", "-"]
+        assert all(float(row[density]) > 0.0 for row in cells[::2])
+
+    def test_empty_wells_do_not_dim_the_targets_of_others(self, result):
+        wells = {name: column.copy() for name, column in result.wells.items()}
+        place = np.flatnonzero((wells["line"] == "low") & (wells["ratio"] == 2.0) & (wells["hour"] == 24.0))
+        wells["targets"][place[0]] = wells["cd22_density"][place[0]] = 0.0
+        row = replace(result, wells=wells).rows()[2]
+        assert (row["line"], row["ratio"]) == ("low", 2.0)
+        assert row["cd22_density"] == pytest.approx(wells["cd22_density"][place[1:]].mean())
 
     def test_contacts_without_end_are_a_status(self, small):
         """Ten to the twelve contacts for each kill would hold a step for ever."""
