@@ -6,7 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 from sim.plot_style import ratio_text
-from sim.trial.laws import Law, Number
+from sim.trial.laws import Number
+from sim.trial.scenario_view import Section, evidence, product_rows
 
 if TYPE_CHECKING:
     from sim.dish.assay import KillingAssay
@@ -16,7 +17,6 @@ __all__ = ["conditions_table", "sections"]
 
 NOTHING = "-"
 """Stands in a table where there is nothing to tell."""
-Section = tuple[str, list[tuple[str, str, str]]]
 
 
 def sections(assay: KillingAssay) -> list[Section]:
@@ -29,29 +29,30 @@ def sections(assay: KillingAssay) -> list[Section]:
             ", ".join(ratio_text(ratio) for ratio in dish.ratios),
             "and wells without CAR T cells",
         ),
+        (
+            "memory cells",
+            f"{100 * dish.memory_fraction:.3g} % of the CAR T cells",
+            _origin(dish.memory_fraction),
+        ),
         ("wells", f"{dish.wells} of each", ""),
         ("counted", f"after {', '.join(f'{hour:g}' for hour in dish.sampled)} h", ""),
+        ("step", f"{dish.step:g} h between cells and medium", _origin(dish.step)),
+        ("room", f"for {dish.room} cells of a kind", ""),
     ]
     lines = []
     for name, line in assay.lines.items():
         said = [f"{key.replace('_', ' ')} {value:g}" for key, value in line.parameters.items()]
         sources = [value.law.source for _, value in line if isinstance(value, Number) and value.law.source]
         lines.append((name, "; ".join([line.label, *said] if line.label else said), "; ".join(sources)))
-    products = [
-        (
-            name,
-            f"{product.label or name}: {', '.join(product.targets)}, {product.architecture}",
-            product.source,
-        )
-        for name, product in assay.products.items()
-    ]
-    numbers = [(name, law.describe(), _origin(law)) for name, law in assay.parameters.items()]
+    numbers = [(name, law.describe(), evidence(law)) for name, law in assay.parameters.items()]
+    products = product_rows(assay.products)
     found = [("Dish", put), ("Target lines", lines), ("Products", products), ("Parameters", numbers)]
     return [section for section in found if section[1]]
 
 
-def _origin(law: Law) -> str:
-    return ", ".join(part for part in (law.kind, law.source, law.note) if part)
+def _origin(value: float) -> str:
+    """Return what is behind a number of the assay; a bare one says no more than itself."""
+    return evidence(value.law) if isinstance(value, Number) else ""
 
 
 def conditions_table(result: AssayResult) -> tuple[tuple[str, ...], list[list[str]]]:

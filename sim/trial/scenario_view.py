@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 from sim.trial.law_base import number_text
@@ -10,17 +11,18 @@ from sim.trial.laws import ByBurden, Law
 if TYPE_CHECKING:
     from sim.trial.scenario import Scenario
     from sim.trial.scenario_reported import Reported
-    from sim.trial.scenario_schema import Arm, Bridging, Consolidation
+    from sim.trial.scenario_schema import Arm, Bridging, Consolidation, Engine, Product
 
-__all__ = ["Section", "markdown", "reported_text", "sections"]
+__all__ = ["Row", "Section", "evidence", "markdown", "product_rows", "reported_text", "sections"]
 
-Section: TypeAlias = tuple[str, list[tuple[str, str, str]]]
+Row: TypeAlias = tuple[str, str, str]
+Section: TypeAlias = tuple[str, list[Row]]
 """Title, and rows of name, value and where the value comes from."""
 
 
 def sections(scenario: Scenario) -> list[Section]:
     """Return what a reader of a methods section looks for."""
-    patients, assay, engine = scenario.patients, scenario.assay, scenario.engine
+    patients, assay = scenario.patients, scenario.assay
     people = [
         (
             "size",
@@ -33,7 +35,7 @@ def sections(scenario: Scenario) -> list[Section]:
         for name, value in patients
         if isinstance(value, Law) and _matters(value)
     ]
-    course: list[tuple[str, str, str]] = []
+    course: list[Row] = []
     if scenario.manufacturing is not None:
         course.append(
             ("manufacturing", scenario.manufacturing.days.describe(), _origin(scenario.manufacturing.days))
@@ -72,22 +74,57 @@ def sections(scenario: Scenario) -> list[Section]:
             else []
         ),
     ]
-    computed = [
-        ("kernel", engine.kernel, ""),
-        ("horizon", f"{engine.horizon:g} days", _origin(engine.horizon)),
-    ]
+    numbers = [(name, law.describe(), evidence(law)) for name, law in scenario.parameters.items()]
     return [
         ("Patients", people),
+        *([("Products", product_rows(scenario.products))] if scenario.products else []),
         ("Arms", [(name, _arm_text(arm), _arm_origin(arm)) for name, arm in scenario.arms.items()]),
         *([("Course", course)] if course else []),
+        *([("Parameters", numbers)] if numbers else []),
         ("Assay", measured),
         *(
             [("Reported", [(row.id, reported_text(row), row.source) for row in scenario.reported])]
             if scenario.reported
             else []
         ),
-        ("Engine", computed),
+        ("Engine", _computed(scenario.engine)),
     ]
+
+
+def product_rows(products: Mapping[str, Product]) -> list[Row]:
+    """Return a row for each product, and one for each of its own numbers."""
+    rows: list[Row] = []
+    for name, product in products.items():
+        kind = (product.architecture, *((product.recognition,) if len(product.targets) > 1 else ()))
+        words = ", ".join((*product.targets, *kind, product.costimulation))
+        rows.append((name, f"{product.label or name}: {words}", product.source))
+        for key, value in product:
+            laws = value if isinstance(value, Mapping) else {"": value}
+            rows += [
+                (f"{name}: {key.replace('_', ' ')} {target}".rstrip(), law.describe(), evidence(law))
+                for target, law in laws.items()
+                if isinstance(law, Law)
+            ]
+        if product.fitness_offset:
+            offset = product.fitness_offset
+            rows.append((f"{name}: fitness offset", number_text(offset), _origin(offset)))
+    return rows
+
+
+def _computed(engine: Engine) -> list[Row]:
+    """Return the rows of the engine."""
+    rows: list[Row] = [("kernel", engine.kernel, "")]
+    if engine.kernel == "agents":
+        rows.append(("single cells", f"at {engine.cells_below} or fewer, room for {engine.room}", ""))
+    rows.append(("horizon", f"{engine.horizon:g} days", _origin(engine.horizon)))
+    if engine.rtol is not None:
+        rows.append(("relative tolerance", number_text(engine.rtol), _origin(engine.rtol)))
+    return rows
+
+
+def evidence(law: Law) -> str:
+    """Return the kind of evidence behind a law, its source and its note."""
+    return ", ".join(part for part in (law.kind, law.source, law.note) if part)
 
 
 def reported_text(row: Reported) -> str:

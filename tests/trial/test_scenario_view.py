@@ -1,0 +1,57 @@
+"""What of a trial is shown to people."""
+
+from __future__ import annotations
+
+import pytest
+
+from sim.trial.scenario_io import load, scenario_names
+from sim.trial.scenario_view import Row, Section, markdown, sections
+
+
+def rows(found: list[Section], title: str) -> dict[str, Row]:
+    return {row[0]: row for row in dict(found).get(title, [])}
+
+
+def test_products_are_shown_with_the_numbers_of_their_own():
+    shown = rows(sections(load("cd22-dimming")), "Products")
+    assert shown["lasting"][1] == "CD22 CAR: cd22, single, 4-1bb"
+    assert shown["rejected: immunogenicity"][1:] == ("100", "assumed, rejected within weeks by everybody")
+    assert shown["lasting: threshold"][1] == "1500 molecules/cell"
+    assert "rough fit" in shown["lasting: threshold"][2]
+    assert not any("engraftment" in name for name in shown), "the model's own"
+
+
+def test_numbers_by_target_have_a_row_each():
+    changes = {"products.tandem.fitness_offset": -0.5, "products.tandem.failure": 0.25}
+    shown = rows(sections(load("dual-upfront", changes)), "Products")
+    assert shown["tandem"][1].endswith("cd19, cd22, tandem, additive, 4-1bb")
+    assert shown["tandem: threshold cd19"][1] == "160 molecules/cell"
+    assert shown["tandem: arm strength cd22"][1] == "0.8"
+    assert shown["tandem: fitness offset"][1] == "-0.5"
+    assert shown["tandem: failure"][1] == "probability 0.25"
+
+
+def test_parameters_that_a_scenario_sets_are_shown_with_law_and_evidence():
+    shown = rows(sections(load("cd22-dimming", {"parameters.killing_rate": 9})), "Parameters")
+    assert shown["cd22_relaxation_time"][1] == "40 day"
+    assert shown["cd22_relaxation_time"][2].startswith("assumed, within the days to weeks")
+    assert shown["killing_rate"] == ("killing_rate", "9", "assumed")
+    assert not rows(sections(load("untreated")), "Parameters")
+
+
+@pytest.mark.parametrize(("kernel", "said"), [("agents", True), ("hybrid", False), ("ode", False)])
+def test_cells_below_and_their_room_are_shown_of_kernel_agents(kernel, said):
+    changes = {"engine.kernel": kernel, "engine.cells_below": 300, "engine.rtol": 1e-4}
+    shown = rows(sections(load("untreated", changes)), "Engine")
+    assert shown["kernel"][1] == kernel
+    assert shown["relative tolerance"][1] == "1e-4"
+    assert ("single cells" in shown) == said
+    if said:
+        assert shown["single cells"][1] == "at 300 or fewer, room for 3000"
+
+
+@pytest.mark.parametrize("name", scenario_names("trial"))
+def test_a_notebook_shows_the_same(name):
+    scenario = load(name)
+    text = markdown(scenario)
+    assert all(f"| {row[0]} |" in text for _, found in sections(scenario) for row in found)
