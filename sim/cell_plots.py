@@ -144,7 +144,10 @@ def densities(table: Columns, labels: Mapping[str, str]) -> list[Axes]:
             ax.set_xlim(10.0**1.5, 10.0**5.5)
             clean(ax, f"{labels.get(arm, arm)}" if column == 0 else "")
             said = ", ".join(share_text(share) if share > 0.0 else "0 %" for share in without)
-            ax.set_title(f"without {antigen.upper()}: {said}", loc="right", fontsize=TEXT - 1)
+            # Within the axes, above the curves: beside the arm's label there is no room for it.
+            ax.set_ylim(0.0, 1.3 * ax.get_ylim()[1])
+            note = f"without {antigen.upper()}:\n{said}"
+            ax.text(0.02, 0.97, note, transform=ax.transAxes, va="top", fontsize=TEXT - 1)
             ax.set_xlabel(f"{antigen.upper()} (molecules/cell)", fontsize=TEXT)
         axes[2 * row].set_ylabel("Share of the cells", fontsize=TEXT)
     axes[1].legend(fontsize=TEXT - 1, frameon=False, loc="upper right")
