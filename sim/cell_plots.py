@@ -150,7 +150,8 @@ def densities(table: Columns, labels: Mapping[str, str]) -> list[Axes]:
             ax.text(0.02, 0.97, note, transform=ax.transAxes, va="top", fontsize=TEXT - 1)
             ax.set_xlabel(f"{antigen.upper()} (molecules/cell)", fontsize=TEXT)
         axes[2 * row].set_ylabel("Share of the cells", fontsize=TEXT)
-    axes[1].legend(fontsize=TEXT - 1, frameon=False, loc="upper right")
+        # Each arm has patients of its own who relapse.
+        axes[2 * row + 1].legend(fontsize=TEXT - 1, frameon=False, loc="upper right")
     return axes
 
 

@@ -50,3 +50,11 @@ def test_what_has_no_antigen_is_said_beside_labels_and_curves(table):
         assert highest < place.y0, "curves stay below"
     titles = [ax.get_title(loc="left") for ax in axes]
     assert titles == [LABELS["stay"], "", LABELS["rejected"], ""]
+
+
+def test_each_arm_has_a_legend_with_its_own_patients(table):
+    mpl.use("Agg")
+    axes = cell_plots.densities(table, LABELS)
+    for row, patients in enumerate(PATIENTS.values()):
+        legend = axes[2 * row + 1].get_legend()
+        assert [text.get_text().endswith(f"(n = {patients})") for text in legend.get_texts()] == [True] * 3
