@@ -47,6 +47,8 @@ COORDINATES = tuple(dict.fromkeys((*(one.name for one in QUANTITIES), *(one.name
 _N, _K = len(QUANTITIES), len(EFFECTS)
 _AFFECTED = [COORDINATES.index(one.name) for one in EFFECTS]
 _GRID = (np.arange(2000) + 0.5) / 2000
+_BOUNDS = {"stimulation_shift": (1.0, math.inf), "niche_access": (0.0, 1.0)}
+"""Where a law is cut because the model asks for it."""
 
 
 @dataclass(frozen=True)
@@ -75,21 +77,16 @@ def with_laws(scenario: Scenario) -> Scenario:
     """
     products = tuple(scenario.used_products())
     known = {base_name(one.name, products): one for one in network_of(scenario).all_parameters}
-    laws = {
-        f"parameters.{one.name}": {
-            **Lognormal(
-                centre=float(known[one.name].value), log_sd=one.between, low=LOWEST.get(one.name, 0.0), unit=known[one.name].unit,
-                note="spread between patients for the calibration",
-            ).form()
-        }
-        for one in QUANTITIES
-        if one.between is not None
-    }  # fmt: skip
+    laws = {}
+    for one in QUANTITIES:
+        if one.between is not None:
+            low, high = _BOUNDS.get(one.name, (0.0, math.inf))
+            value, unit = float(known[one.name].value), known[one.name].unit
+            law = Lognormal(
+                centre=value, log_sd=one.between, low=low, high=high, unit=unit, note="spread between patients for the calibration"
+            )  # fmt: skip
+            laws[f"parameters.{one.name}"] = law.form()
     return scenario.with_(laws)
-
-
-LOWEST = {"stimulation_shift": 1.0}
-"""Where a law is cut because the model asks for it."""
 
 
 def spread_of(scenario: Scenario) -> Spread:
