@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import product as combinations
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,6 +107,9 @@ def simulate_wells(
             found[i] = _simulate(assay, models[listed[place].product], listed[place], (seed, place, number))
         return 1
 
+    # What is loaded and compiled on the way adds to numba's table of types, which no other thread may read meanwhile.
+    for product, model in models.items():
+        _fill(assay, model, next(one for one in listed if one.product == product), (seed, 0, 0))
     over_threads(work, range(len(found)), len(found), threads, progress)
     return [well for well in found if well is not None]
 
@@ -116,12 +119,18 @@ def _model(assay: KillingAssay, product: str) -> AgentModel:
     return agent_model(design, build(design))
 
 
-def _simulate(
-    assay: KillingAssay,
-    model: AgentModel,
-    condition: Condition,
-    key: tuple[int, int, int],
-) -> Well:
+class _Filled(NamedTuple):
+    """A well into which the cells have been put."""
+
+    row: AgentRow
+    cells: Cells
+    t_cells: TCells
+    sampled: NDArray[np.bool_]
+    columns: int
+
+
+def _fill(assay: KillingAssay, model: AgentModel, condition: Condition, key: tuple[int, int, int]) -> _Filled:
+    """Put the cells into a well."""
     dish, product = assay.dish, condition.product
     killers = model.killers[0]
     seen = (*OBSERVED, *(f"{what}_{product}" for what in PHENOTYPES), killers.age)
@@ -145,11 +154,18 @@ def _simulate(
             key,
         )
     )
+    return _Filled(row, cells, t_cells, np.isin(times, days), len(seen))
+
+
+def _simulate(
+    assay: KillingAssay, model: AgentModel, condition: Condition, key: tuple[int, int, int]
+) -> Well:
+    row, cells, t_cells, sampled, columns = _fill(assay, model, condition, key)
     outcome = row.live(cells, 0.0, Crew())
     if outcome == PAUSED:
         outcome = row.surroundings.advance(math.inf)
     kills = np.bincount(np.minimum(t_cells.gather()[1][1], MOST_KILLS), minlength=MOST_KILLS + 1)
-    values = row.surroundings.out[np.isin(times, days), : len(seen)].copy()
+    values = row.surroundings.out[sampled, :columns].copy()
     return Well(condition, key[2], outcome, values, kills.astype(np.int64))
 
 

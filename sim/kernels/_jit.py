@@ -22,6 +22,8 @@
 import functools
 import os
 from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
 from typing import Any, TypeVar
 
 import numba
@@ -29,6 +31,17 @@ import numba
 from sim.kernels import cache
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+# numba loads these when it is first asked for the type of some argument, and they add to its table of types: a thread that reads the table
+# meanwhile fails. They are here before any kernel is.
+for _late in (
+    "core.ccallback",
+    "core.typing.bufproto",
+    "core.typing.ctypes_utils",
+    "experimental.function_type",
+):
+    with suppress(ImportError):
+        import_module(f"numba.{_late}")
 
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
 LEAF: dict[str, Any] = {**OPTIONS, "_nrt": False}

@@ -297,11 +297,16 @@ def simulate_handing_over(
     rows.values[:] = np.nan
     residual = Residual.of(len(rows.status), len(times))
 
-    def work(i: int) -> int:
+    def row_of(i: int) -> _Row:
         member = batch.source[i]
         key = (whole, int(batch.patients[i]), int(batch.replicates[i]))
         own = Residual(residual.densities[i : i + 1], residual.clones[i : i + 1])
-        row = _Row(described, chosen, times, names, key, batch.parameters[member], batch.initial[member], own)
+        return _Row(
+            described, chosen, times, names, key, batch.parameters[member], batch.initial[member], own
+        )
+
+    def work(i: int) -> int:
+        row = row_of(i)
         with np.errstate(all="ignore"):
             rows.status[i] = row.run()
         rows.values[i], rows.fired[i], rows.statistics[i] = (
@@ -313,6 +318,8 @@ def simulate_handing_over(
         return 1
 
     total = len(rows.status)
+    # What is loaded and compiled on the way adds to numba's table of types, which no other thread may read meanwhile.
+    row_of(0)
     over_threads(work, range(total), total, threads, progress)
     warn_of_failures(rows.status, batch, chosen.name)
     return replace(rows.as_trajectories(times, compiled, batch, chosen.name), residual=residual)

@@ -54,6 +54,9 @@ class PausedRow:
         initial: Mapping[str, float],
         key: tuple[int, int, int],
     ) -> None:
+        from sim.kernels.hybrid import simulate_hybrid
+
+        self._drive: Any = simulate_hybrid
         n, events = len(compiled.species), len(compiled.events)
         self.compiled, self.times, self.options, self.key = compiled, times, options, key
         self.absolute = absolute_tolerances(options, compiled.species, compiled.is_count)
@@ -74,9 +77,7 @@ class PausedRow:
         """Go on to a time; return `PAUSED`, or a status when the row has ended."""
         if self._carried[0, BEGUN] > 0.0 and self._carried[0, NOW] >= until:
             return PAUSED  # it is there: the kernel would go a step beyond
-        from sim.kernels.hybrid import simulate_hybrid
-
-        drive: Any = simulate_hybrid
+        drive = self._drive
         compiled, options = self.compiled, self.options
         beginning = self._start if self._carried[0, BEGUN] > 0.0 else np.ascontiguousarray(self.x)
         drive(

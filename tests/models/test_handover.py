@@ -6,6 +6,8 @@ Statistical tests: n in each; bounds of 5 standard errors, or p above 1e-6; seed
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -137,6 +139,42 @@ def test_lines_that_become_cells_and_counts_again_have_the_law_of_counts() -> No
 
 def test_threads_change_no_byte() -> None:
     assert rows(6, below=200, threads=1).tobytes() == rows(6, below=200, threads=2).tobytes()
+
+
+ROWS_OF_BOTH = """
+import sys
+from sim.network import handover
+from sim.dish import wells
+import sim
+
+def loaded(work, tasks, *rest):
+    print(sorted(name for name in sys.modules if name.startswith("sim.kernels.")))
+    before = set(sys.modules)
+    for task in list(tasks)[:2]:
+        work(task)
+    print([name for name in sorted(set(sys.modules) - before) if name.startswith(("numba", "sim"))])
+    raise SystemExit
+
+which = sys.argv[1]
+(handover if which == "trial" else wells).over_threads = loaded
+if which == "trial":
+    sim.run("residual-clone", patients=1, threads=1)
+else:
+    sim.run_assay("killing-assay", threads=1)
+"""
+
+
+@pytest.mark.parametrize("which", ["trial", "assay"])
+def test_all_is_loaded_before_threads_begin(which: str) -> None:
+    """Rows by threads load no module of numba or ours: what one thread adds to numba's table of types another may be reading."""
+    done = subprocess.run(
+        [sys.executable, "-c", ROWS_OF_BOTH, which], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    before, during = done.stdout.splitlines()
+    assert "'sim.kernels.agents'" in before
+    assert "'sim.kernels.hybrid'" in before
+    assert during == "[]"
 
 
 @pytest.mark.parametrize(
