@@ -230,18 +230,15 @@ def base_log_weights(z: Floats, proposals: Sequence[Proposal], sizes: Sequence[i
     return np.asarray(-0.5 * (z**2).sum(axis=1) - mixture)
 
 
-def log_weights(z: Floats, base: Floats, shifts: Floats) -> Floats:
-    """Return the log weights of patients under populations.
+def log_weights(z: Floats, base: Floats, shift: Floats) -> Floats:
+    """Return the log weights of patients under a population, shape (n,).
 
     Parameters
     ----------
     z : ndarray, shape (n, coordinates)
     base : ndarray, shape (n,)
         From `base_log_weights`.
-    shifts : ndarray, shape (m, coordinates)
-
-    Returns
-    -------
-    ndarray, shape (m, n)
+    shift : ndarray, shape (coordinates,)
+        One point at a time: the product of a matrix and a vector has the same bytes whatever else is computed.
     """
-    return np.asarray(base + shifts @ z.T - 0.5 * (shifts**2).sum(axis=1)[:, None])
+    return np.asarray(base + z @ shift - 0.5 * float(shift @ shift))

@@ -8,7 +8,9 @@ The prior of a point is standard normal in every number (`calibration.priors`), 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -27,8 +29,6 @@ Arm = tuple[str, str]
 
 UNSEEN = {"cd19": "cd22_density", "cd22": "second_hit_rate"}
 """Target of all products -> the quantity that then decides nothing, and is not weighed."""
-AT_ONCE = 16
-"""Points whose weights are held at a time: some hundred megabytes."""
 
 
 class Told(NamedTuple):
@@ -78,26 +78,37 @@ class Problem:
         return Points(np.atleast_2d(np.asarray(values, dtype=np.float64)), self.trials)
 
     def weights(self, points: Points, arm: Arm) -> Floats:
-        """Return the weights of an arm's patients, shape (points, patients); they add up to 1."""
+        """Return the weights of an arm's patients under each point, shape (points, patients); they add up to 1."""
         bank, chosen = self.arms[arm], self.weighed[arm[0]]
-        shifts = points.shifts(arm[0], self.spreads[arm[0]])[:, chosen]
-        logs = log_weights(bank.scores[:, chosen], bank.base, shifts)
-        logs -= logs.max(axis=1, keepdims=True)
-        np.exp(logs, out=logs)
-        logs /= logs.sum(axis=1, keepdims=True)
-        return logs
+        shifts = points.shifts(arm[0], self.spreads[arm[0]])
+        found = np.empty((len(shifts), len(bank.base)))
+        scores = bank.scores if chosen.all() else bank.scores[:, chosen]
+        for k, shift in enumerate(shifts[:, chosen]):
+            logs = log_weights(scores, bank.base, shift)
+            weights = np.exp(logs - logs.max())
+            found[k] = weights / weights.sum()
+        return found
 
-    def tell(self, points: Points) -> Told:
-        """Return the figures of all targets, and how many patients they rest on."""
-        figures: list[list[Floats]] = [[] for _ in self.targets]
-        effective = []
-        for begin in range(0, len(points.values), AT_ONCE):
-            some = replace(points, values=points.values[begin : begin + AT_ONCE])
-            weights = {arm: self.weights(some, arm) for arm in self.arms}
-            for kept, target in zip(figures, self.targets, strict=True):
-                kept.append(target.figure(weights))
-            effective.append(np.stack([1.0 / (w**2).sum(axis=1) for w in weights.values()], axis=1))
-        return Told([np.concatenate(one) for one in figures], np.concatenate(effective))
+    def tell(self, points: Points, threads: int | None = None) -> Told:
+        """Return the figures of all targets, and how many patients they rest on.
+
+        Parameters
+        ----------
+        points : Points
+        threads : int, optional
+            All cores by default. Each point is computed by itself, so that no byte depends on it, nor on the other points.
+        """
+
+        def one(k: int) -> tuple[list[Floats], Floats]:
+            point = replace(points, values=points.values[k : k + 1])
+            weights = {arm: self.weights(point, arm) for arm in self.arms}
+            effective = [1.0 / float((w[0] ** 2).sum()) for w in weights.values()]
+            return [target.figure(weights)[0] for target in self.targets], np.array(effective)
+
+        with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
+            told = list(pool.map(one, range(len(points.values))))
+        figures = [np.array([figures[k] for figures, _ in told]) for k in range(len(self.targets))]
+        return Told(figures, np.array([effective for _, effective in told]))
 
     def log_likelihood(self, told: Told, targets: Sequence[Target] | None = None) -> Floats:
         """Return the log likelihood of each target, shape (points, targets).

@@ -1,0 +1,221 @@
+"""From the reported outcomes to a posterior, stage by stage; each stage is kept, and the same command goes on where it was.
+
+=====  ==============================================================================================================
+stage  what is done
+=====  ==============================================================================================================
+1      a bank of patients from the laws of the prior (`calibration.population.prior_proposal`)
+2      pilot chains on it
+3      as many patients again from the laws of the pilot's draws, so that the posterior rests on many
+4      pilot chains in the numbers whitened by the first
+5      chains in the numbers whitened by the second, the first tenth of which is dropped
+=====  ==============================================================================================================
+
+Chains and their streams do not depend on the pace at which they are computed; a point is computed by itself. So killing and resuming, and the
+number of threads, change no byte.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.bank import Bank, Part
+from calibration.diagnostics import effective_size, rhat
+from calibration.population import Points, Proposal, prior_proposal, spread_of, with_laws
+from calibration.problem import Problem, problem_of
+from calibration.sampler import EllipticalSlice, Whitening
+from calibration.targets import FITTED
+from sim.errors import StorageError
+from sim.trial.scenario import Scenario
+from sim.trial.scenario_io import load
+
+__all__ = ["Effort", "Inference", "Posterior"]
+
+Floats = NDArray[np.float64]
+Progress = Callable[[str, int, int], None]
+
+CHAINS = 8
+DROPPED = 0.1
+"""Share of each chain at its begin that is not kept."""
+WIDER = 1.2
+"""Variance of the points over that of the pilot, in the laws of the second part of the bank: the pilot is short."""
+KEEP_EVERY = 25
+"""Draws of a chain between two saves of its state."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is computed.
+
+    Attributes
+    ----------
+    patients : int
+        Of an arm, in each part of the bank.
+    pilot, draws : int
+        Draws of each chain, in the pilots and at last.
+    """
+
+    patients: int = 65_536
+    pilot: int = 400
+    draws: int = 4000
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """Draws, and what they say of themselves.
+
+    Attributes
+    ----------
+    draws : ndarray, shape (chains, draws, dimension)
+    log_likelihoods : ndarray, shape (chains, draws)
+    names : tuple of str
+    """
+
+    draws: Floats
+    log_likelihoods: Floats
+    names: tuple[str, ...]
+
+    def table(self) -> list[dict[str, Any]]:
+        """Return a row for each number: mean and SD (0 and 1 a priori), contraction 1 - SD^2, R-hat and effective size."""
+        rows = []
+        for k, name in enumerate(self.names):
+            own = self.draws[:, :, k]
+            rows.append(
+                {
+                    "name": name,
+                    "mean": float(own.mean()),
+                    "sd": float(own.std()),
+                    "contraction": 1.0 - float(own.var()),
+                    "rhat": rhat(own),
+                    "effective": effective_size(own),
+                }
+            )
+        return rows
+
+
+@dataclass(eq=False)
+class Inference:
+    """One calibration in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+    seed : int
+    effort : Effort
+    threads : int, optional
+        Changes no byte.
+    progress : callable(stage, done, total), optional
+    """
+
+    folder: Path
+    seed: int = 0
+    effort: Effort = field(default_factory=Effort)
+    threads: int | None = None
+    progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        """Read the scenarios that are fitted."""
+        self.scenarios: dict[str, Scenario] = {name: with_laws(load(name)) for name in FITTED}
+        self.spreads = {name: spread_of(scenario) for name, scenario in self.scenarios.items()}
+        self.trials = tuple(self.scenarios)
+
+    def run(self) -> tuple[Posterior, Problem]:
+        """Go through all stages; what is there is not computed again.
+
+        Raises
+        ------
+        StorageError
+            When the folder cannot be written.
+        """
+        first = Part(
+            0, {name: prior_proposal(spread) for name, spread in self.spreads.items()}, self.effort.patients
+        )
+        problem = self._problem([first])
+        plain = Whitening(np.zeros(problem.dimension), np.eye(problem.dimension))
+        pilot = self._chains("pilot", problem, plain, self.effort.pilot)
+        second = Part(1, self._around(pilot), self.effort.patients)
+        problem = self._problem([first, second])
+        again = self._chains("pilot again", problem, _whitening(pilot), self.effort.pilot)
+        found = self._chains("chains", problem, _whitening(again), self.effort.draws)
+        return found, problem
+
+    def _problem(self, parts: list[Part]) -> Problem:
+        bank = Bank(self.folder / "bank", self.scenarios, self.seed, parts)
+        bank.fill(self.threads, lambda done, total: self._tell(f"patients, part {len(parts)}", done, total))
+        return problem_of(self.scenarios, {arm: bank.arm(*arm) for arm in bank.arms})
+
+    def _around(self, pilot: Posterior) -> dict[str, Proposal]:
+        """Return the laws of the scores over patients and a pilot's draws together."""
+        points = Points(pilot.draws.reshape(-1, pilot.draws.shape[2]), self.trials)
+        shifts = {name: points.shifts(name, spread) for name, spread in self.spreads.items()}
+        return {
+            name: Proposal(one.mean(axis=0), np.sqrt(1.0 + WIDER * one.var(axis=0)))
+            for name, one in shifts.items()
+        }
+
+    def _chains(self, stage: str, problem: Problem, whitening: Whitening, draws: int) -> Posterior:
+        """Return a stage's draws, without the first of each chain."""
+
+        def told(v: Floats) -> Floats:
+            points = problem.points(whitening.points(v))
+            each = problem.log_likelihood(problem.tell(points, self.threads))
+            return whitening.log_likelihood(v, each.sum(axis=1))
+
+        place = self.folder / f"{stage.replace(' ', '-')}.json"
+        chains = self._resumed(place)
+        if chains is None:
+            starts = np.random.Generator(np.random.Philox(key=[self.seed, len(stage)])).standard_normal(
+                (CHAINS, problem.dimension)
+            )
+            chains = EllipticalSlice(0.3 * starts, told(0.3 * starts), self.seed)
+        kept = chains.length
+        while chains.length < draws:
+            chains.tell(told(chains.ask()))
+            if chains.length >= kept + KEEP_EVERY or chains.length == draws:
+                kept = chains.length
+                _write(place, json.dumps(chains.state()))
+                self._tell(stage, kept, draws)
+        begin = int(DROPPED * draws)
+        v = chains.draws()[:, begin:draws]
+        points = whitening.points(v.reshape(-1, v.shape[2])).reshape(v.shape)
+        return Posterior(
+            points, chains.log_likelihoods()[:, begin:draws], problem.points(points[0, :1]).names
+        )
+
+    def _resumed(self, place: Path) -> EllipticalSlice | None:
+        try:
+            return EllipticalSlice.resume(json.loads(place.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError) as error:
+            raise StorageError(
+                f"{place}: cannot be read ({type(error).__name__}); a calibration must be whole; delete the file"
+            ) from None
+
+    def _tell(self, stage: str, done: int, total: int) -> None:
+        if self.progress is not None:
+            self.progress(stage, done, total)
+
+
+def _whitening(pilot: Posterior) -> Whitening:
+    return Whitening.of(pilot.draws.reshape(-1, pilot.draws.shape[2]))
+
+
+def _write(place: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    partial = place.with_suffix(".partial")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, place)
+    except OSError as error:
+        raise StorageError(
+            f"{place}: {error.strerror or type(error).__name__}; a calibration keeps what it has done; free some room or choose another folder"
+        ) from None
