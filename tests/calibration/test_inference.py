@@ -13,7 +13,7 @@ from sim.errors import StorageError
 from sim.kernels._jit import DISABLED
 
 pytestmark = pytest.mark.skipif(DISABLED, reason="whole trials; the kernels have tests of their own")
-SMALL = Effort(patients=400, pilot=60, draws=80)
+SMALL = Effort(patients=300, pilot=30, draws=40)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def test_the_posterior_is_nearer_to_the_reports_than_the_prior(whole) -> None:
     prior = problem.points(np.random.default_rng(1).standard_normal((200, problem.dimension)))
     before = problem.log_likelihood(problem.tell(prior)).sum(axis=1)
     assert np.median(posterior.log_likelihoods) > np.median(before) + 5.0
-    assert posterior.draws.shape == (CHAINS, 72, dimension(3))
+    assert posterior.draws.shape == (CHAINS, 36, dimension(3))
     table = {row["name"]: row for row in posterior.table()}
     assert len(table) == dimension(3)
     assert all(np.isfinite(row["mean"]) and row["effective"] > 1.0 for row in table.values())
@@ -45,7 +45,7 @@ def test_what_was_interrupted_goes_on_to_the_same_bytes(whole, tmp_path: Path) -
 
         return progress
 
-    for stage, least, threads in (("patients, part 1", 400, 1), ("pilot", 25, 2), ("chains", 50, 1)):
+    for stage, least, threads in (("patients, part 1", 300, 1), ("pilot", 25, 2), ("chains", 25, 1)):
         with pytest.raises(KeyboardInterrupt):
             Inference(tmp_path, seed=3, effort=SMALL, threads=threads, progress=stop_at(stage, least)).run()
     found, _ = Inference(tmp_path, seed=3, effort=SMALL).run()
