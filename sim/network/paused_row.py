@@ -59,6 +59,8 @@ class PausedRow:
         self._drive: Any = simulate_hybrid
         n, events = len(compiled.species), len(compiled.events)
         self.compiled, self.times, self.options, self.key = compiled, times, options, key
+        # Compiled here: rows are made before threads begin, and advance in them.
+        self._functions, self._reach = compiled.functions, compiled.reach
         self.absolute = absolute_tolerances(options, compiled.species, compiled.is_count)
         self.p = _filled(compiled.parameters, compiled.defaults, parameters, "parameters")
         self._start = _filled(compiled.species, compiled.initial, initial, "initial")
@@ -81,7 +83,7 @@ class PausedRow:
         compiled, options = self.compiled, self.options
         beginning = self._start if self._carried[0, BEGUN] > 0.0 else np.ascontiguousarray(self.x)
         drive(
-            *compiled.functions, compiled.reach, compiled.structure, self.times, self.p[None], beginning[None], np.zeros(1, np.int64),
+            *self._functions, self._reach, compiled.structure, self.times, self.p[None], beginning[None], np.zeros(1, np.int64),
             float(options.rtol), self.absolute, float(options.threshold), float(options.tolerance), float(options.max_step),
             int(options.max_steps), int(options.max_events), compiled.depends_on_time, np.uint64(self.key[0]),
             np.array([self.key[1]]), np.array([self.key[2]]), PURPOSES["dynamics"], until, self._carried, self._stream,
@@ -96,7 +98,7 @@ class PausedRow:
             times = views(self._carried[0], n, count)[1]["event_time"][:, 0]
         else:
             times = np.full(count, np.inf)
-            static, moments = self.compiled.functions[0], self.compiled.functions[7]
+            static, moments = self._functions[0], self._functions[7]
             static(self.p, self._a)
             moments(now, np.append(self.x, 1.0), self.p, self._a, times)
             times[self.compiled.structure.event[:, TIMED] == 0] = np.inf
@@ -105,7 +107,7 @@ class PausedRow:
 
     def observe(self, now: float) -> Floats:
         """Return the outputs in the present state."""
-        static, observe = self.compiled.functions[0], self.compiled.functions[6]
+        static, observe = self._functions[0], self._functions[6]
         static(self.p, self._a)
         observe(now, np.append(self.x, 1.0), self.p, self._a, self._y)
         return self._y
