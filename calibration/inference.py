@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,8 +47,8 @@ DROPPED = 0.1
 """Share of each chain at its begin that is not kept."""
 WIDER = 1.2
 """Variance of the points over that of the pilot, in the laws of the second part of the bank: the pilot is short."""
-KEEP_EVERY = 25
-"""Draws of a chain between two saves of its state."""
+KEEP_EVERY = 20.0
+"""Seconds between two saves of the chains' state, which changes nothing in it."""
 
 
 @dataclass(frozen=True)
@@ -175,13 +176,13 @@ class Inference:
                 (CHAINS, problem.dimension)
             )
             chains = EllipticalSlice(0.3 * starts, told(0.3 * starts), self.seed)
-        kept = chains.length
+        kept = time.monotonic()
         while chains.length < draws:
             chains.tell(told(chains.ask()))
-            if chains.length >= kept + KEEP_EVERY or chains.length == draws:
-                kept = chains.length
+            self._tell(stage, min(chains.length, draws), draws)
+            if time.monotonic() > kept + KEEP_EVERY or chains.length >= draws:
                 _write(place, json.dumps(chains.state()))
-                self._tell(stage, kept, draws)
+                kept = time.monotonic()
         begin = int(DROPPED * draws)
         v = chains.draws()[:, begin:draws]
         points = whitening.points(v.reshape(-1, v.shape[2])).reshape(v.shape)
