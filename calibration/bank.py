@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import sim
+from calibration.files import write_whole
 from calibration.population import COORDINATES, Proposal, base_log_weights, scores_of
-from sim.errors import StorageError
 from sim.trial.courses import simulate_patients
 from sim.trial.outcomes import TRUTHS, Outcomes
 from sim.trial.scenario import Scenario
@@ -128,7 +127,8 @@ class Bank:
             if not place.exists():
                 scores = part.proposals[name].scores()
                 found = simulate_patients(self.scenarios[name], arm, self.seed, patients, scores, threads)
-                _write(place, {column: found[column] for column in COLUMNS})
+                columns = {column: found[column] for column in COLUMNS}
+                write_whole(place, partial(write_parquet, columns=columns, truths=TRUTHS))
             done += len(patients)
             if progress is not None:
                 progress(done, total)
@@ -175,16 +175,3 @@ class Bank:
         }
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
         return self.folder / f"{name}-{arm}-{part.number}-{digest}" / f"{first}.parquet"
-
-
-def _write(place: Path, columns: Mapping[str, Any]) -> None:
-    """Write a piece whole or not at all."""
-    partial = place.with_suffix(".partial")
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        write_parquet(partial, columns, TRUTHS)
-        os.replace(partial, place)
-    except OSError as error:
-        raise StorageError(
-            f"{place}: {error.strerror or type(error).__name__}; the bank of patients needs a place; free some room or choose another folder"
-        ) from None

@@ -17,7 +17,6 @@ number of threads, change no byte.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from numpy.typing import NDArray
 
 from calibration.bank import Bank, Part
 from calibration.diagnostics import effective_size, rhat
+from calibration.files import write_whole
 from calibration.population import Points, Proposal, prior_proposal, spread_of, with_laws
 from calibration.problem import Problem, problem_of
 from calibration.sampler import EllipticalSlice, Whitening
@@ -181,7 +181,7 @@ class Inference:
             chains.tell(told(chains.ask()))
             self._tell(stage, min(chains.length, draws), draws)
             if time.monotonic() > kept + KEEP_EVERY or chains.length >= draws:
-                _write(place, json.dumps(chains.state()))
+                _keep(place, chains)
                 kept = time.monotonic()
         begin = int(DROPPED * draws)
         v = chains.draws()[:, begin:draws]
@@ -205,18 +205,10 @@ class Inference:
             self.progress(stage, done, total)
 
 
+def _keep(place: Path, chains: EllipticalSlice) -> None:
+    text = json.dumps(chains.state())
+    write_whole(place, lambda partial: partial.write_text(text, encoding="utf-8"))
+
+
 def _whitening(pilot: Posterior) -> Whitening:
     return Whitening.of(pilot.draws.reshape(-1, pilot.draws.shape[2]))
-
-
-def _write(place: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    partial = place.with_suffix(".partial")
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, place)
-    except OSError as error:
-        raise StorageError(
-            f"{place}: {error.strerror or type(error).__name__}; a calibration keeps what it has done; free some room or choose another folder"
-        ) from None

@@ -12,7 +12,7 @@ whatever the law is of which z is the score. `Proposal` is such a q: another mea
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 
 from calibration.priors import BETWEEN_TRIALS, EFFECTS, QUANTITIES
 from sim.trial.draws import Draws, Score
-from sim.trial.laws import Lognormal
-from sim.trial.quantities import DEFAULTS, SPREADS, base_name
+from sim.trial.populations import Breadth, middle_and_sd
+from sim.trial.quantities import base_name
 from sim.trial.scenario import Scenario
 from sim.trial.sheet import network_of
 
 __all__ = [
+    "BREADTHS",
     "COORDINATES",
     "Points",
     "Proposal",
@@ -46,9 +47,14 @@ COORDINATES = tuple(dict.fromkeys((*(one.name for one in QUANTITIES), *(one.name
 """Quantities whose scores are weighed, in the order of every array of scores or shifts."""
 _N, _K = len(QUANTITIES), len(EFFECTS)
 _AFFECTED = [COORDINATES.index(one.name) for one in EFFECTS]
-_GRID = (np.arange(2000) + 0.5) / 2000
 _BOUNDS = {"stimulation_shift": (1.0, math.inf), "niche_access": (0.0, 1.0)}
-"""Where a law is cut because the model asks for it."""
+# The model asks where a law is cut.
+BREADTHS: Mapping[str, Breadth] = {
+    one.name: Breadth(one.between, *_BOUNDS.get(one.name, ()))
+    for one in QUANTITIES
+    if one.between is not None
+}
+"""How quantities that do not vary by default differ between patients."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ class Spread:
 
 
 def with_laws(scenario: Scenario) -> Scenario:
-    """Return a scenario whose patients differ in all that is estimated: `Quantity.between` around the model's own values.
+    """Return a scenario whose patients differ in all that is estimated, around the model's own values, and come from no posterior.
 
     Parameters
     ----------
@@ -75,18 +81,13 @@ def with_laws(scenario: Scenario) -> Scenario:
     >>> with_laws(load("turtle2016-cd19")).parameters["effector_death_rate"].describe()
     'lognormal (median 0.2, log_sd 0.2) 1/day'
     """
-    products = tuple(scenario.used_products())
+    products = scenario.used_products()
     known = {base_name(one.name, products): one for one in network_of(scenario).all_parameters}
-    laws = {}
-    for one in QUANTITIES:
-        if one.between is not None:
-            low, high = _BOUNDS.get(one.name, (0.0, math.inf))
-            value, unit = float(known[one.name].value), known[one.name].unit
-            law = Lognormal(
-                centre=value, log_sd=one.between, low=low, high=high, unit=unit, note="spread between patients for the calibration"
-            )  # fmt: skip
-            laws[f"parameters.{one.name}"] = law.form()
-    return scenario.with_(laws)
+    laws = {
+        f"parameters.{name}": breadth.around(float(known[name].value), known[name].unit).form()
+        for name, breadth in BREADTHS.items()
+    }
+    return scenario.with_({"patients.posterior": None, **laws})
 
 
 def spread_of(scenario: Scenario) -> Spread:
@@ -103,19 +104,7 @@ def spread_of(scenario: Scenario) -> Spread:
     >>> float(spread_of(with_laws(load("turtle2016-cd19"))).log_sd[0])
     0.4
     """
-    values = {one.name: float(one.value) for one in network_of(scenario).all_parameters}
-    between = {one.name: one.between for one in QUANTITIES}
-    found = []
-    for name in COORDINATES:
-        if name == "burden":
-            found.append((0.0, float(np.log(scenario.patients.burden.quantile(_GRID)).std())))
-        elif name in DEFAULTS:
-            law = DEFAULTS[name]
-            found.append((math.log(law.median()), float(law.numbers()["log_sd"])))
-        else:
-            own = [value for full, value in values.items() if full == name or full.startswith(f"{name}_")]
-            found.append((math.log(own[0]), between.get(name) or SPREADS[name].log_sd))
-    table = np.array(found)
+    table = np.array([middle_and_sd(scenario, name, BREADTHS) for name in COORDINATES])
     return Spread(table[:, 0], table[:, 1])
 
 

@@ -29,7 +29,7 @@ def draw_biology(sheet: Sheet) -> None:
     wrong = parameter_problems(sheet.scenario, sheet.network.all_parameters)
     if wrong:
         raise ScenarioError(*(problem.line() for problem in wrong))
-    laws = dict(_laws_of_scenario(sheet))
+    laws = {**sheet.laws, **dict(_laws_of_scenario(sheet))}
     laws.setdefault("weight", sheet.traits.weight)
     if sheet.traits.growth is not None:
         laws["net_growth_rate"] = sheet.traits.growth

@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 from sim.network.network import Network
 from sim.trial.biology import draw_biology
 from sim.trial.draws import Draws, Score
+from sim.trial.laws import Law
 from sim.trial.origin import burden_cells, initial_state
+from sim.trial.populations import moved
 from sim.trial.regimen import course_start
 from sim.trial.scenario import Scenario
 from sim.trial.sheet import Columns, Floats, Sheet, network_of
@@ -107,7 +109,7 @@ def draw(
     patients : array_like of int, shape (n,)
         Places within the arm, 0, 1, ..., in any order.
     scores : mapping of str to Score, optional
-        Quantities whose laws are moved.
+        Quantities whose laws are moved, in place of those that the scenario's posterior moves.
 
     Returns
     -------
@@ -117,10 +119,15 @@ def draw(
     ------
     ScenarioError
         When the arm or a parameter does not exist, or the correlations name unknown quantities.
+    StorageError
+        When the scenario's posterior cannot be read.
     """
     numbers = patient_numbers(scenario, arm, patients)
     pairs = [(row.between[0], row.between[1], row.rho) for row in scenario.patients.correlations]
-    sheet = Sheet(scenario, arm, Draws(seed, numbers, pairs, scores))
+    laws: dict[str, Law] = {}
+    if scores is None:
+        laws, scores = moved(scenario, arm, seed, np.asarray(patients, dtype=np.int64))
+    sheet = Sheet(scenario, arm, Draws(seed, numbers, pairs, scores), laws)
     draw_biology(sheet)
     start = course_start(scenario)
     cells = burden_cells(sheet, start)

@@ -164,7 +164,7 @@ def simulate_patients(
     patients : ndarray of int64, shape (n,)
         Places within the arm.
     scores : mapping of str to Score, optional
-        Quantities whose laws are moved (`sim.trial.draws`).
+        Quantities whose laws are moved (`sim.trial.draws`), in place of those that the scenario's posterior moves.
     threads : int, optional
 
     Returns
@@ -175,7 +175,7 @@ def simulate_patients(
     parts = []
     for begin in range(0, len(patients), CHUNK):
         numbers = patients[begin : begin + CHUNK]
-        own = {name: _of_chunk(score, begin, len(numbers)) for name, score in (scores or {}).items()}
+        own = scores and {name: _of_chunk(score, begin, len(numbers)) for name, score in scores.items()}
         cohort = draw(scenario, arm, seed, numbers, own)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NumericalWarning)

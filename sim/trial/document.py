@@ -117,9 +117,9 @@ def _plain(value: Any, *, bare: bool = False) -> Any:
 
 
 def _numbers(value: Any) -> Any:
-    """Drop the words; a zero has no sign."""
+    """Drop the words, and what is absent, so that a key that comes to the schema changes no hash; a zero has no sign."""
     if isinstance(value, dict):
-        return {key: _numbers(item) for key, item in value.items() if key not in _WORDS}
+        return {key: _numbers(item) for key, item in value.items() if key not in _WORDS and item is not None}
     if isinstance(value, list):
         return [_numbers(item) for item in value]
     return value + 0.0 if isinstance(value, float) else value

@@ -41,10 +41,10 @@ class Predictive(NamedTuple):
     inside: bool
 
 
-def beta_binomial(size: int, successes: float, failures: float) -> Floats:
+def beta_binomial(size: int, successes: float, failures: float, prior: float = 0.5) -> Floats:
     r"""Return the law of a count in a new trial, given what the simulated patients did.
 
-    With the Jeffreys prior, a = successes + 1/2, b = failures + 1/2,
+    With the Jeffreys prior of 1/2, a = successes + prior, b = failures + prior,
     :math:`P(k) = \binom{n}{k} B(k + a, n - k + b) / B(a, b)`: binomial, widened by what so many simulated patients leave
     unknown of the probability.
 
@@ -54,6 +54,8 @@ def beta_binomial(size: int, successes: float, failures: float) -> Floats:
         Patients of the new trial.
     successes, failures : float
         Simulated patients with and without the event; fractions where a patient was simulated several times.
+    prior : float
+        Of each; 0 where the two are the parameters of a beta law.
 
     Returns
     -------
@@ -65,7 +67,7 @@ def beta_binomial(size: int, successes: float, failures: float) -> Floats:
     >>> beta_binomial(1, 1e9, 1e9).round(6).tolist()
     [0.5, 0.5]
     """
-    a, b = successes + 0.5, failures + 0.5
+    a, b = successes + prior, failures + prior
     k = np.arange(size + 1.0)
     ways = gammaln(size + 1.0) - gammaln(k + 1.0) - gammaln(size - k + 1.0)
     law = np.exp(ways + betaln(k + a, size - k + b) - betaln(a, b))
@@ -122,7 +124,13 @@ def sample_predictive(sample: ArrayLike, value: float, level: float = 0.95) -> P
 
 
 def km_medians(
-    days: Floats, event: NDArray[np.bool_], size: int, censored_at: Sequence[float], resamples: int, seed: int
+    days: Floats,
+    event: NDArray[np.bool_],
+    size: int,
+    censored_at: Sequence[float],
+    resamples: int,
+    seed: int,
+    groups: NDArray[np.int64] | None = None,
 ) -> Floats:
     """Return Kaplan-Meier medians of trials of ``size`` patients, resampled from simulated ones.
 
@@ -141,6 +149,8 @@ def km_medians(
         Trials.
     seed : int
         Of the resampling.
+    groups : ndarray of int64, shape (n,), optional
+        Populations; the patients of a trial come from one, drawn with equal chances. All are one by default.
 
     Returns
     -------
@@ -153,7 +163,14 @@ def km_medians(
     cautious one, since it censors most.
     """
     generator = np.random.Generator(np.random.Philox(seed))
-    drawn = generator.integers(0, len(days), (resamples, size))
+    if groups is None:
+        drawn = generator.integers(0, len(days), (resamples, size))
+    else:
+        order = np.argsort(groups, kind="stable")
+        _, begin, count = np.unique(groups[order], return_index=True, return_counts=True)
+        one = generator.integers(0, len(begin), resamples)
+        luck = generator.random((resamples, size))
+        drawn = order[begin[one][:, None] + (luck * count[one][:, None]).astype(np.int64)]
     time, happened = days[drawn], event[drawn]
     if censored_at:
         limit = np.asarray(censored_at, dtype=np.float64)[

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import sim
+from sim.trial.populations import digest_of, grouping_of
 from sim.trial.scenario import Scenario
 
 __all__ = ["collect", "describe_kernel", "platform_facts", "run_hash", "versions"]
@@ -50,6 +51,9 @@ def run_hash(scenario: Scenario, seed: int, kernel: object) -> str:
         "kernel": describe_kernel(kernel),
         "version": sim.__version__,
     }
+    posterior = digest_of(scenario)
+    if posterior:
+        content["posterior"] = posterior
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -102,10 +106,17 @@ def collect(scenario: Scenario, seed: int, kernel: object, command: str = "") ->
         "kernel": describe_kernel(kernel),
         "hash": run_hash(scenario, seed, kernel),
         "scenario_hash": scenario.content_hash(),
+        "posterior": _posterior(scenario),
         "command": command,
         "versions": versions(),
         "platform": platform_facts(),
     }
+
+
+def _posterior(scenario: Scenario) -> dict[str, Any] | None:
+    """Return which posterior the patients come from, and how they are dealt to its populations; None for none."""
+    dealt = grouping_of(scenario)
+    return None if dealt is None else {"digest": digest_of(scenario), **dealt._asdict()}
 
 
 def platform_facts() -> dict[str, str]:

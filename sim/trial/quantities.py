@@ -52,6 +52,7 @@ _TRAITS = {
     "failed_programme": 131,
     "failed_expansion": 132,
     "cd28_memory_death_ratio": 133,
+    "trial_effects": 134,
 }
 
 # Parameters of the model, without the names of products and slots, in the order in which they came to vary.

@@ -20,6 +20,7 @@ from sim.trial.predictive import (
     km_medians,
     sample_predictive,
 )
+from sim.trial.uncertainty import Components, Grouping, components
 
 if TYPE_CHECKING:
     from sim.trial.scenario_reported import Reported
@@ -64,6 +65,8 @@ class Comparison:
         Simulated patients behind the simulated one.
     unit : str
         Of a figure that is no share.
+    apart : Components or None
+        What the simulated share varies by, where the patients come from a posterior.
     """
 
     id: str
@@ -78,6 +81,7 @@ class Comparison:
     size: int | None
     simulated_size: int
     unit: str
+    apart: Components | None = None
 
 
 def compare_reported(
@@ -89,6 +93,7 @@ def compare_reported(
     level: float = 0.95,
     resamples: int = 4000,
     seed: int = 0,
+    grouping: Grouping | None = None,
 ) -> Comparison:
     """Set one reported row beside the simulated arms.
 
@@ -108,6 +113,9 @@ def compare_reported(
         Trials drawn for the predictive interval of a median.
     seed : int
         Of that drawing.
+    grouping : Grouping, optional
+        How the patients are dealt to populations of a posterior; predictive intervals then hold what is not known of
+        parameters and trials.
 
     Returns
     -------
@@ -117,18 +125,21 @@ def compare_reported(
     -----
     Where a row pools arms, so many simulated patients of each are taken that the arms stand as they did in the trial.
     Counts: beta-binomial from the simulated patients (a patient simulated several times counts once, with his
-    mean). Medians: trials of n resampled from the simulated patients and followed as documented
-    (`sim.trial.predictive.km_medians`), where at least n were simulated. Bands: the simulated share or median, times by
+    mean), wider by what varies between populations and trials. Medians: trials of n resampled from the simulated patients and followed as documented
+    (`sim.trial.predictive.km_medians`), where at least n were simulated; each trial from one population, where its patients are as many. Bands: the simulated share or median, times by
     Kaplan and Meier, either lies in the band or not. A statement gets the simulated share beside it, and no judgement.
     """
     names = (row.arm,) if row.arm is not None else (row.arms or tuple(outcomes))
     pooled = _in_proportion([outcomes[name] for name in names], names, enrolled or {})
     parts = [part.select(population(part, row.among)) for part in pooled]
     beside = _Beside(float("nan"), _NOTHING, None, None)
+    apart = _apart(parts, row, grouping)
     if row.kind == "binomial" and row.events is not None and row.of is not None:
-        beside = _count(row.events, row.of, _counts(parts, row), level)
+        beside = _count(row.events, row.of, _counts(parts, row), level, apart)
     elif row.kind == "survival" and row.median is not None:
-        beside = _duration(row, row.median, _times(row, parts, transplant), level, resamples, seed)
+        times = _times(row, parts, transplant)
+        whose = None if grouping is None else _populations(row, parts, transplant, grouping)
+        beside = _duration(row, row.median, times, level, (resamples, seed), whose)
     elif row.kind == "range" and row.low is not None and row.high is not None:
         beside = _band(row, (row.low, row.high), parts, transplant, level)
     elif row.kind == "qualitative" and is_share(row.endpoint):
@@ -146,6 +157,7 @@ def compare_reported(
         size=row.of,
         simulated_size=sum(len(np.unique(part["patient"])) for part in parts),
         unit=row.unit,
+        apart=apart,
     )
 
 
@@ -158,24 +170,45 @@ class _Beside(NamedTuple):
     inside: bool | None
 
 
-def _count(events: int, of: int, counts: tuple[float, float], level: float) -> _Beside:
+def _count(
+    events: int, of: int, counts: tuple[float, float], level: float, apart: Components | None
+) -> _Beside:
     """Set a count beside its beta-binomial law; as shares."""
     simulated = binomial_interval(counts[0], sum(counts), level=level)
     if not sum(counts):
         return _Beside(events / of, simulated, None, None)
-    found = count_predictive(beta_binomial(of, *counts), events, level)
+    if apart is None:
+        law = beta_binomial(of, *counts)
+    else:
+        law = beta_binomial(of, *_beta(counts, apart.populations + apart.trials), prior=0.0)
+    found = count_predictive(law, events, level)
     found = found._replace(lower=found.lower / of, upper=found.upper / of)
     return _Beside(events / of, simulated, found, found.inside)
 
 
+def _beta(counts: tuple[float, float], variance: float) -> tuple[float, float]:
+    """Return the parameters of the beta law that has the variance of the counts' own, with Jeffreys' prior, and another beside it."""
+    a, b = counts[0] + 0.5, counts[1] + 0.5
+    share = a / (a + b)
+    whole = variance + share * (1.0 - share) / (a + b + 1.0)
+    size = max(share * (1.0 - share) / whole - 1.0, 1e-3)
+    return share * size, (1.0 - share) * size
+
+
+def _apart(parts: Sequence[Outcomes], row: Reported, grouping: Grouping | None) -> Components | None:
+    """Return what a share varies by."""
+    if grouping is None or not is_share(row.endpoint):
+        return None
+    values = np.concatenate([measure(part, row.endpoint, row.at) for part in parts])
+    patients = np.concatenate([np.asarray(part["patient"], dtype=np.int64) for part in parts])
+    known = np.isfinite(values)
+    return components(values[known], grouping.origin(patients[known])) if known.any() else None
+
+
 def _duration(
-    row: Reported,
-    median: float,
-    times: tuple[Floats, NDArray[np.int64]],
-    level: float,
-    resamples: int,
-    seed: int,
-) -> _Beside:
+    row: Reported, median: float, times: tuple[Floats, NDArray[np.int64]], level: float, resampling: tuple[int, int],
+    whose: NDArray[np.int64] | None,
+) -> _Beside:  # fmt: skip
     """Set a median beside those of resampled trials."""
     days, cause = times
     simulated = _median(days, cause, level)
@@ -184,7 +217,8 @@ def _duration(
         return _Beside(median, simulated, None, None)
     # Whom a competing transplant took never has the event: he stays at risk as long as anybody was followed.
     kept = np.where(cause == 2, days.max(), days)
-    sample = km_medians(kept, cause == 1, row.of, row.censored_at, resamples, seed)
+    enough = whose is not None and np.median(np.unique(whose, return_counts=True)[1]) >= row.of
+    sample = km_medians(kept, cause == 1, row.of, row.censored_at, *resampling, whose if enough else None)
     found = sample_predictive(sample, median, level)
     return _Beside(median, simulated, found, found.inside)
 
@@ -258,6 +292,21 @@ def _numbers(row: Reported, parts: Sequence[Outcomes]) -> tuple[Floats, NDArray[
     numbers = np.concatenate([measure(part, row.endpoint, row.at) for part in parts])
     numbers = numbers[np.isfinite(numbers)]
     return numbers, np.ones(len(numbers), dtype=np.int64)
+
+
+def _populations(
+    row: Reported, parts: Sequence[Outcomes], transplant: Rule, grouping: Grouping
+) -> NDArray[np.int64]:
+    """Return the population of each of the simulated times."""
+    endpoint, found = _TIMES.get(row.endpoint), []
+    for part in parts:
+        patients = np.asarray(part["patient"], dtype=np.int64)
+        if endpoint is None:
+            patients = patients[np.isfinite(measure(part, row.endpoint, row.at))]
+        else:
+            patients = patients[endpoint_times(part, endpoint, transplant=transplant).row]
+        found.append(grouping.origin(patients).population)
+    return np.concatenate(found)
 
 
 def _median(values: Floats, cause: NDArray[np.int64], level: float) -> Estimate:

@@ -27,6 +27,7 @@ from sim.trial.summary import (
     survival_curve,
 )
 from sim.trial.tables import Columns
+from sim.trial.uncertainty import Grouping
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,8 +127,15 @@ class Result:
         enrolled = {arm: self.scenario.arms[arm].enrolled for arm in self.arms}
         rule = self.scenario.criteria.transplant
         return [
-            compare_reported(row, parts, enrolled=enrolled, transplant=rule) for row in self.scenario.reported
+            compare_reported(row, parts, enrolled=enrolled, transplant=rule, grouping=self.grouping)
+            for row in self.scenario.reported
         ]
+
+    @cached_property
+    def grouping(self) -> Grouping | None:
+        """How patients are dealt to the populations of a posterior; None where they come from the model's own laws."""
+        dealt = self.provenance.get("posterior")
+        return None if dealt is None else Grouping(dealt["populations"], dealt["trials"])
 
     def summary(self) -> pd.DataFrame:
         """Return each arm's outcomes with 95 % intervals: columns arm, name, label, unit, value, lower, upper, n.

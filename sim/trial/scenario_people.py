@@ -17,12 +17,14 @@ from sim.trial.scenario_fields import (
     Fraction,
     Integer,
     Name,
+    Names,
     Quantity,
     Scalar,
+    Text,
     Weight,
 )
 
-__all__ = ["Correlation", "History", "Patients", "Traits"]
+__all__ = ["Correlation", "History", "Patients", "PosteriorBlock", "Traits"]
 
 
 class Correlation(Block):
@@ -94,6 +96,31 @@ class Traits(Block):
     history: History | None = None
 
 
+class PosteriorBlock(Block):
+    """Populations of a calibration, from which the patients come in place of the model's own laws (`sim.trial.populations`).
+
+    Attributes
+    ----------
+    trial : str
+        Scenario that was fitted, whose effects the patients have; "new" draws those of a trial that was not.
+    between_trials : float, optional
+        SD between trials of the logarithms that effects shift, of a new trial; None takes each population's own.
+    draws : int
+        Populations that are used, the first ones; all when there are fewer. With many patients of each, what the populations do to an
+        outcome can be told from what chance does.
+    without : str, optional
+        Takes the posterior that did not see this trial.
+    folder : str
+        Of the posterior, as ``cartsim calibrate`` wrote it; empty for the one that comes with the program.
+    """
+
+    trial: Names = "new"
+    between_trials: Annotated[float, Scalar(Rule("number", low=0.0, high=3.0))] | None = None
+    draws: Annotated[Integer, Field(ge=1, le=1_000_000)] = 100
+    without: Names | None = None
+    folder: Text = ""
+
+
 class Patients(Traits):
     """The virtual patients.
 
@@ -105,6 +132,8 @@ class Patients(Traits):
         True: the arms treat the same people; False: different ones.
     burden_at : {"infusion", "enrolment"}
         When the blast fraction was measured; from enrolment on the disease grows while the product is made.
+    posterior : PosteriorBlock, optional
+        Calibrated populations; None takes the model's own laws.
     correlations : tuple of Correlation
     """
 
@@ -116,4 +145,5 @@ class Patients(Traits):
     prior_transplant: Chance = Bernoulli(probability=0.0, unit="fraction")
     prior_cd19_therapy: Chance = Bernoulli(probability=0.0, unit="fraction")
     cd19_negative_at_baseline: Chance = Bernoulli(probability=0.0, unit="fraction")
+    posterior: PosteriorBlock | None = None
     correlations: tuple[Correlation, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -43,6 +44,8 @@ class Sheet:
     scenario : Scenario
     arm : str
     draws : Draws
+    laws : mapping of str to Law
+        Of parameters that would not vary otherwise, where the scenario gives none.
     parameters : dict of str to ndarray
         Parameters of the network set so far.
     """
@@ -50,6 +53,7 @@ class Sheet:
     scenario: Scenario
     arm: str
     draws: Draws
+    laws: Mapping[str, Law] = field(default_factory=dict)
     parameters: Columns = field(default_factory=dict)
 
     def __post_init__(self) -> None:

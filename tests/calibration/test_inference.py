@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from calibration import inference
 from calibration.inference import CHAINS, Effort, Inference
 from calibration.population import dimension
 from sim.errors import StorageError
@@ -33,8 +34,11 @@ def test_the_posterior_is_nearer_to_the_reports_than_the_prior(whole) -> None:
     assert all(np.isfinite(row["mean"]) and row["effective"] > 1.0 for row in table.values())
 
 
-def test_what_was_interrupted_goes_on_to_the_same_bytes(whole, tmp_path: Path) -> None:
+def test_what_was_interrupted_goes_on_to_the_same_bytes(
+    whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Interrupted in the bank, in a pilot and in the chains, at another number of threads."""
+    monkeypatch.setattr(inference, "KEEP_EVERY", 0.0)
     seen: list[tuple[str, int]] = []
 
     def stop_at(stage: str, least: int):
