@@ -8,6 +8,7 @@ stage  what is done
 3      as many patients again from the laws of the pilot's draws, so that the posterior rests on many
 4      pilot chains in the numbers whitened by the first
 5      chains in the numbers whitened by the second, the first tenth of which is dropped
+6      for each trial, chains that do not see what it reported
 =====  ==============================================================================================================
 
 Chains and their streams do not depend on the pace at which they are computed; a point is computed by itself. So killing and resuming, and the
@@ -59,13 +60,14 @@ class Effort:
     ----------
     patients : int
         Of an arm, in each part of the bank.
-    pilot, draws : int
-        Draws of each chain, in the pilots and at last.
+    pilot, draws, left_out : int
+        Draws of each chain: in the pilots, at last, and where a trial is left out.
     """
 
     patients: int = 65_536
     pilot: int = 400
     draws: int = 4000
+    left_out: int = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +149,18 @@ class Inference:
         found = self._chains("chains", problem, _whitening(again), self.effort.draws)
         return found, problem
 
+    def without(self, trial: str, found: Posterior, problem: Problem) -> Posterior:
+        """Return the posterior that does not see what a trial reported.
+
+        Parameters
+        ----------
+        trial : str
+        found : Posterior
+            That sees all, for its numbers' breadth.
+        problem : Problem
+        """
+        return self._chains(f"without {trial}", problem, _whitening(found), self.effort.left_out, trial)
+
     def _problem(self, parts: list[Part]) -> Problem:
         bank = Bank(self.folder / "bank", self.scenarios, self.seed, parts)
         bank.fill(self.threads, lambda done, total: self._tell(f"patients, part {len(parts)}", done, total))
@@ -161,13 +175,16 @@ class Inference:
             for name, one in shifts.items()
         }
 
-    def _chains(self, stage: str, problem: Problem, whitening: Whitening, draws: int) -> Posterior:
+    def _chains(
+        self, stage: str, problem: Problem, whitening: Whitening, draws: int, leave_out: str | None = None
+    ) -> Posterior:
         """Return a stage's draws, without the first of each chain."""
+        kept_targets = problem.kept(leave_out)
 
         def told(v: Floats) -> Floats:
             points = problem.points(whitening.points(v))
             each = problem.log_likelihood(problem.tell(points, self.threads))
-            return whitening.log_likelihood(v, each.sum(axis=1))
+            return whitening.log_likelihood(v, each[:, kept_targets].sum(axis=1))
 
         place = self.folder / f"{stage.replace(' ', '-')}.json"
         chains = self._resumed(place)

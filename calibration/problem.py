@@ -134,11 +134,12 @@ class Problem:
             Trial whose targets are left out.
         """
         points = self.points(values)
-        each = self.log_likelihood(self.tell(points))
-        kept = [
-            k for k, target in enumerate(self.targets) if leave_out is None or target.arms[0][0] != leave_out
-        ]
-        return np.asarray(each[:, kept].sum(axis=1) - 0.5 * (points.values**2).sum(axis=1))
+        each = self.log_likelihood(self.tell(points))[:, self.kept(leave_out)].sum(axis=1)
+        return np.asarray(each - 0.5 * (points.values**2).sum(axis=1))
+
+    def kept(self, leave_out: str | None) -> list[int]:
+        """Return the places of the targets that do not ask a trial."""
+        return [k for k, target in enumerate(self.targets) if target.arms[0][0] != leave_out]
 
 
 def problem_of(scenarios: Mapping[str, Scenario], arms: Mapping[Arm, ArmBank]) -> Problem:

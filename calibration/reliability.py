@@ -1,0 +1,249 @@
+r"""Whether a posterior may be believed, given how it was found: few patients behind a figure, a bank that is not the population, a prior that decides.
+
+=======================  ==========================================================================================================
+question                 answer
+=======================  ==========================================================================================================
+enough patients?         effective number of patients of each arm under each draw (`Support`)
+how noisy?               SD of the log likelihood at the mode between blocks of the bank, for the whole bank (`noise_at`)
+is the bank right?       figures of draws from fresh patients beside those weighed from the bank, in standard errors (`confirm`)
+what does the prior do?  distance of the posterior from those with a prior or a likelihood of another power (`power_scaling`)
+what is not told apart?  pairs of numbers whose draws are correlated (`ridges`)
+=======================  ==========================================================================================================
+
+Power scaling: Kallioinen et al., Stat. Comput. 34 (2024) 57; the distance is the square root of the cumulative Jensen-Shannon divergence of
+Nguyen and Vreeken (2015), scaled to lie between 0 and 1; a gradient above 0.05 is taken as a dependence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.bank import COLUMNS, STRIDE, ArmBank
+from calibration.population import COORDINATES, Points
+from calibration.problem import Problem, Told, problem_of
+from calibration.targets import Share, targets_of
+from sim.trial.courses import simulate_patients
+from sim.trial.draws import Score
+from sim.trial.outcomes import Outcomes
+from sim.trial.scenario import Scenario
+
+__all__ = [
+    "Confirmation",
+    "PowerScaling",
+    "confirm",
+    "fresh_figures",
+    "noise_at",
+    "power_scaling",
+    "ridges",
+]
+
+Floats = NDArray[np.float64]
+Arm = tuple[str, str]
+
+BLOCKS = 10
+FRESH = 50
+"""Part of the patients' numbers from which fresh ones are taken, far beyond those of any bank."""
+
+
+def noise_at(problem: Problem, scenarios: Mapping[str, Scenario], point: Floats) -> float:
+    """Return the SD of the log likelihood at a point that comes from the bank's finite number of patients.
+
+    Parameters
+    ----------
+    problem : Problem
+    scenarios : mapping of str to Scenario
+    point : ndarray, shape (dimension,)
+
+    Notes
+    -----
+    The bank is dealt to ten blocks; the SD between them over the square root of ten is that of the whole.
+    """
+    found = []
+    for block in range(BLOCKS):
+        arms = {arm: _block(bank, block) for arm, bank in problem.arms.items()}
+        part = problem_of(scenarios, arms)
+        found.append(float(part.log_likelihood(part.tell(part.points(point))).sum()))
+    return float(np.std(found, ddof=1) / np.sqrt(BLOCKS))
+
+
+def _block(bank: ArmBank, block: int) -> ArmBank:
+    kept = np.arange(len(bank.base)) % BLOCKS == block
+    return ArmBank(bank.outcomes.select(kept), bank.scores[kept], bank.base[kept])
+
+
+def fresh_figures(
+    problem: Problem,
+    scenarios: Mapping[str, Scenario],
+    points: Points,
+    patients: int,
+    seed: int,
+    threads: int | None = None,
+) -> Told:
+    """Return the figures of all targets from patients simulated for each point alone.
+
+    Parameters
+    ----------
+    problem : Problem
+    scenarios : mapping of str to Scenario
+        From `calibration.population.with_laws`.
+    points : Points, n of them
+    patients : int
+        Of an arm, for each point.
+    seed : int
+        Other than the bank's.
+    threads : int, optional
+    """
+    n = len(points.values)
+    numbers = np.arange(FRESH * STRIDE // 10, FRESH * STRIDE // 10 + n * patients, dtype=np.int64)
+    weights, banks = {}, {}
+    for name, arm in problem.arms:
+        shifts = np.repeat(points.shifts(name, problem.spreads[name]), patients, axis=0)
+        scores = {
+            coordinate: Score(np.ascontiguousarray(shifts[:, k])) for k, coordinate in enumerate(COORDINATES)
+        }
+        found = simulate_patients(scenarios[name], arm, seed, numbers, scores, threads)
+        outcomes = Outcomes({column: found[column] for column in COLUMNS})
+        banks[name, arm] = ArmBank(outcomes, np.zeros((len(numbers), 0)), np.zeros(len(numbers)))
+        weights[name, arm] = np.kron(np.eye(n), np.full(patients, 1.0 / patients))
+    targets = targets_of(scenarios, banks)
+    return Told([target.figure(weights) for target in targets], np.full((n, len(problem.arms)), patients))
+
+
+class Confirmation(NamedTuple):
+    """Figures from the bank against fresh ones, of one target that is a share.
+
+    Attributes
+    ----------
+    target : str
+    bias : float
+        Mean difference, bank less fresh.
+    error : float
+        Its standard error.
+    chi_square : float
+        Sum of the squared differences in standard errors, of `draws` independent draws; about as many when the bank is right.
+    draws : int
+    """
+
+    target: str
+    bias: float
+    error: float
+    chi_square: float
+    draws: int
+
+
+def confirm(problem: Problem, told: Told, fresh: Told) -> list[Confirmation]:
+    """Set the bank's figures of some points beside those of fresh patients: shares, whose errors are known.
+
+    Parameters
+    ----------
+    problem : Problem
+    told, fresh : Told
+        Of the same points.
+    """
+    found = []
+    for target, bank, new in zip(problem.targets, told.figures, fresh.figures, strict=True):
+        if isinstance(target, Share):
+            share = 0.5 * (bank[:, 0] + new[:, 0])
+            share = np.clip(share, 1.0 / (2.0 + new[:, 1]), 1.0 - 1.0 / (2.0 + new[:, 1]))
+            variance = share * (1.0 - share) * (1.0 / bank[:, 1] + 1.0 / new[:, 1])
+            difference = bank[:, 0] - new[:, 0]
+            found.append(
+                Confirmation(
+                    target.name,
+                    float(difference.mean()),
+                    float(np.sqrt(variance.sum()) / len(variance)),
+                    float((difference**2 / variance).sum()),
+                    len(variance),
+                )
+            )
+    return found
+
+
+@dataclass(frozen=True)
+class PowerScaling:
+    """How far a number's posterior moves when prior or likelihood are raised to a power near 1, per doubling of the power."""
+
+    name: str
+    prior: float
+    likelihood: float
+
+    @property
+    def reading(self) -> str:
+        """What it says."""
+        if self.prior > SENSITIVE and self.likelihood > SENSITIVE:
+            return "prior and data disagree or both decide"
+        if self.prior > SENSITIVE:
+            return "the prior decides"
+        return "the data decide" if self.likelihood > SENSITIVE else "neither moves it"
+
+
+SENSITIVE = 0.05
+_POWER = 1.25
+
+
+def power_scaling(values: Floats, log_likelihoods: Floats, names: Sequence[str]) -> list[PowerScaling]:
+    """Return how the marginal posteriors depend on the power of prior and likelihood, by weighing the draws anew.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n, dimension)
+        Draws; standard normal a priori. A number's own prior is scaled.
+    log_likelihoods : ndarray, shape (n,)
+    names : sequence of str
+        Of the first numbers.
+    """
+    found = []
+    for k, name in enumerate(names):
+        own = values[:, k]
+        both = [
+            0.5 * sum(_distance(own, (power - 1.0) * part) for power in (_POWER, 1.0 / _POWER))
+            for part in (-0.5 * own**2, log_likelihoods)
+        ]
+        found.append(PowerScaling(name, *(one / np.log2(_POWER) for one in both)))
+    return found
+
+
+def _distance(values: Floats, log_weights: Floats) -> float:
+    """Return the distance of draws from the same draws weighed: 0 to 1."""
+    order = np.argsort(values)
+    x, logs = values[order], log_weights[order]
+    weights = np.exp(logs - logs.max())
+    p = np.arange(1, len(x) + 1) / len(x)
+    q = np.cumsum(weights) / weights.sum()
+    width = np.diff(x)
+    p, q = p[:-1], q[:-1]
+
+    def divergence(a: Floats, b: Floats) -> float:
+        middle = 0.5 * (a + b)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            terms = np.where(a > 0.0, a * np.log2(a / middle), 0.0)
+        return float((width * (terms + (0.5 / np.log(2.0)) * (b - a))).sum())
+
+    both = divergence(p, q) + divergence(q, p) + divergence(1.0 - p, 1.0 - q) + divergence(1.0 - q, 1.0 - p)
+    bound = float((width * (p + q)).sum()) + float((width * (2.0 - p - q)).sum())
+    return float(np.sqrt(max(0.0, both) / bound)) if bound > 0.0 else 0.0
+
+
+def ridges(values: Floats, names: Sequence[str], least: float = 0.3) -> list[tuple[str, str, float]]:
+    """Return the pairs of numbers whose rank correlation is at least so large, the largest first.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n, dimension)
+    names : sequence of str
+    least : float
+    """
+    ranks = values.argsort(axis=0).argsort(axis=0).astype(np.float64)
+    matrix = np.asarray(np.corrcoef(ranks.T)).reshape(len(names), len(names))
+    pairs = [
+        (names[i], names[j], float(matrix[i, j]))
+        for i in range(len(names))
+        for j in range(i)
+        if abs(matrix[i, j]) >= least
+    ]
+    return sorted(pairs, key=lambda pair: -abs(pair[2]))
