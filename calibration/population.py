@@ -219,15 +219,16 @@ def base_log_weights(z: Floats, proposals: Sequence[Proposal], sizes: Sequence[i
     return np.asarray(-0.5 * (z**2).sum(axis=1) - mixture)
 
 
-def log_weights(z: Floats, base: Floats, shift: Floats) -> Floats:
+def log_weights(columns: Floats, base: Floats, shift: Floats) -> Floats:
     """Return the log weights of patients under a population, shape (n,).
 
     Parameters
     ----------
-    z : ndarray, shape (n, coordinates)
+    columns : ndarray, shape (coordinates, n)
+        Scores of the patients.
     base : ndarray, shape (n,)
         From `base_log_weights`.
     shift : ndarray, shape (coordinates,)
-        One point at a time: the product of a matrix and a vector has the same bytes whatever else is computed.
+        One point at a time, and not by the library of linear algebra: the bytes depend on no other point and on no number of threads.
     """
-    return np.asarray(base + z @ shift - 0.5 * float(shift @ shift))
+    return np.asarray(base + np.einsum("ji,j->i", columns, shift) - 0.5 * float((shift * shift).sum()))

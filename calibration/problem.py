@@ -12,6 +12,7 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -68,6 +69,14 @@ class Problem:
     targets: tuple[Target, ...]
     weighed: Mapping[str, NDArray[np.bool_]]
 
+    @cached_property
+    def _columns(self) -> dict[Arm, Floats]:
+        """Scores that are weighed, a row for each quantity."""
+        return {
+            arm: np.ascontiguousarray(bank.scores[:, self.weighed[arm[0]]].T)
+            for arm, bank in self.arms.items()
+        }
+
     @property
     def dimension(self) -> int:
         """Numbers of a point."""
@@ -79,12 +88,11 @@ class Problem:
 
     def weights(self, points: Points, arm: Arm) -> Floats:
         """Return the weights of an arm's patients under each point, shape (points, patients); they add up to 1."""
-        bank, chosen = self.arms[arm], self.weighed[arm[0]]
-        shifts = points.shifts(arm[0], self.spreads[arm[0]])
+        bank = self.arms[arm]
+        shifts = points.shifts(arm[0], self.spreads[arm[0]])[:, self.weighed[arm[0]]]
         found = np.empty((len(shifts), len(bank.base)))
-        scores = bank.scores if chosen.all() else bank.scores[:, chosen]
-        for k, shift in enumerate(shifts[:, chosen]):
-            logs = log_weights(scores, bank.base, shift)
+        for k, shift in enumerate(shifts):
+            logs = log_weights(self._columns[arm], bank.base, shift)
             weights = np.exp(logs - logs.max())
             found[k] = weights / weights.sum()
         return found

@@ -51,7 +51,7 @@ FRESH = 50
 
 
 def noise_at(problem: Problem, scenarios: Mapping[str, Scenario], point: Floats) -> float:
-    """Return the SD of the log likelihood at a point that comes from the bank's finite number of patients.
+    """Return the SD of the log likelihood at a point that comes from the bank's finite number of patients; infinite where a block has too few.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def noise_at(problem: Problem, scenarios: Mapping[str, Scenario], point: Floats)
         arms = {arm: _block(bank, block) for arm, bank in problem.arms.items()}
         part = problem_of(scenarios, arms)
         found.append(float(part.log_likelihood(part.tell(part.points(point))).sum()))
-    return float(np.std(found, ddof=1) / np.sqrt(BLOCKS))
+    return float(np.std(found, ddof=1) / np.sqrt(BLOCKS)) if np.isfinite(found).all() else float("inf")
 
 
 def _block(bank: ArmBank, block: int) -> ArmBank:

@@ -137,11 +137,12 @@ def _said(posterior: Posterior, problem: Problem, inference: Inference, fresh: i
     seed = inference.seed + 1
     new = fresh_figures(problem, inference.scenarios, checked, fresh, seed, inference.threads)
     confirmed = confirm(problem, problem.tell(checked, inference.threads), new)
+    noise = noise_at(problem, inference.scenarios, mode)
     quantities = len(names) - 3 * (1 + len(problem.trials))
     return {
         "table": posterior.table(),
         "effective_patients": support,
-        "noise_at_mode": noise_at(problem, inference.scenarios, mode),
+        "noise_at_mode": noise if np.isfinite(noise) else None,
         "confirmation": [one._asdict() for one in confirmed],
         "power_scaling": [
             {**asdict(one), "reading": one.reading}
@@ -184,10 +185,10 @@ def shortfalls(notes: dict[str, Any]) -> list[str]:
             found.append(
                 f"effective patients {numbers['5 %']:.0f} of {arm} under one draw in twenty; at least {LEAST_PATIENTS:.0f}"
             )
-    if not notes["noise_at_mode"] <= MOST_NOISE:
-        found.append(
-            f"SD of the log likelihood at the mode {notes['noise_at_mode']:.2f}; at most {MOST_NOISE:.0f}"
-        )
+    noise = notes["noise_at_mode"]
+    if noise is None or noise > MOST_NOISE:
+        said = "not known, the bank is too small" if noise is None else f"{noise:.2f}"
+        found.append(f"SD of the log likelihood at the mode {said}; at most {MOST_NOISE:.0f}")
     tests = notes["confirmation"]
     found += [
         f"{one['target']}: shares of fresh patients part from the bank's by {one['bias']:.3f} +- {one['error']:.3f}"

@@ -1,7 +1,8 @@
-"""A small calibration from end to end: killed and resumed it has the same bytes, and its posterior is nearer to the reports than the prior."""
+"""A small calibration from end to end: killed and resumed it has the same bytes, nearer to the reports than the prior, and scenarios draw from it."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,22 +10,30 @@ import pytest
 
 from calibration import inference
 from calibration.inference import CHAINS, Effort, Inference
-from calibration.population import dimension
+from calibration.population import COORDINATES, dimension, spread_of, with_laws
+from calibration.study import calibrate
 from sim.errors import StorageError
 from sim.kernels._jit import DISABLED
+from sim.trial.populations import NOTES, TABLE, moved, read_populations
+from sim.trial.scenario_io import load
 
 pytestmark = pytest.mark.skipif(DISABLED, reason="whole trials; the kernels have tests of their own")
-SMALL = Effort(patients=300, pilot=30, draws=40)
+SMALL = Effort(patients=300, pilot=30, draws=40, left_out=20)
+TRIAL = "turtle2016-cd19"
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("calibration")
-    return Inference(folder, seed=3, effort=SMALL).run()
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("calibration")
 
 
-def test_the_posterior_is_nearer_to_the_reports_than_the_prior(whole) -> None:
-    posterior, problem = whole
+@pytest.fixture(scope="module")
+def study(folder):
+    return calibrate(folder, seed=3, effort=SMALL, fresh=4)
+
+
+def test_the_posterior_is_nearer_to_the_reports_than_the_prior(study) -> None:
+    problem, posterior = study.problem, study.posterior
     prior = problem.points(np.random.default_rng(1).standard_normal((200, problem.dimension)))
     before = problem.log_likelihood(problem.tell(prior)).sum(axis=1)
     assert np.median(posterior.log_likelihoods) > np.median(before) + 5.0
@@ -34,31 +43,80 @@ def test_the_posterior_is_nearer_to_the_reports_than_the_prior(whole) -> None:
     assert all(np.isfinite(row["mean"]) and row["effective"] > 1.0 for row in table.values())
 
 
+def test_a_trial_left_out_is_not_seen(study) -> None:
+    """Its effects keep their prior: 144 draws, means within 5 standard errors of 144/10 independent ones."""
+    assert set(study.without) == set(study.problem.trials)
+    for trial, posterior in study.without.items():
+        own = [k for k, name in enumerate(posterior.names) if name.endswith(f" of {trial}")]
+        assert len(own) == 3
+        assert (abs(posterior.draws[:, :, own].mean(axis=(0, 1))) < 5.0 / np.sqrt(14.0)).all()
+        kept = study.problem.kept(trial)
+        assert 0 < len(kept) < len(study.problem.targets)
+        assert all(study.problem.targets[k].arms[0][0] != trial for k in kept)
+
+
+def test_so_small_a_calibration_says_that_it_falls_short(study) -> None:
+    said = " ".join(study.notes["shortfalls"])
+    assert "R-hat" in said
+    assert "effective draws" in said
+    assert "effective patients" in said
+    assert "SD of the log likelihood" in said
+
+
 def test_what_was_interrupted_goes_on_to_the_same_bytes(
-    whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    study, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Interrupted in the bank, in a pilot and in the chains, at another number of threads."""
+    """Interrupted in the bank, in a pilot, in the chains and in those without a trial, at other numbers of threads."""
     monkeypatch.setattr(inference, "KEEP_EVERY", 0.0)
-    seen: list[tuple[str, int]] = []
 
     def stop_at(stage: str, least: int):
         def progress(name: str, done: int, total: int) -> None:
-            seen.append((name, done))
             if name == stage and done >= least and done < total:
                 raise KeyboardInterrupt
 
         return progress
 
-    for stage, least, threads in (("patients, part 1", 300, 1), ("pilot", 25, 2), ("chains", 25, 1)):
+    stops = (
+        ("patients, part 1", 300),
+        ("pilot", 25),
+        ("chains", 25),
+        ("without fry2018-cd22", 10),
+    )
+    for threads, (stage, least) in enumerate(stops, start=1):
         with pytest.raises(KeyboardInterrupt):
-            Inference(tmp_path, seed=3, effort=SMALL, threads=threads, progress=stop_at(stage, least)).run()
-    found, _ = Inference(tmp_path, seed=3, effort=SMALL).run()
-    np.testing.assert_array_equal(found.draws, whole[0].draws)
-    np.testing.assert_array_equal(found.log_likelihoods, whole[0].log_likelihoods)
-    assert {name for name, _ in seen} >= {"patients, part 1", "pilot", "chains"}
+            calibrate(tmp_path, 3, SMALL, threads, stop_at(stage, least), fresh=4)
+    calibrate(tmp_path, 3, SMALL, fresh=4)
+    names = sorted(path.name for path in (folder / "posterior").iterdir())
+    assert len(names) == 2 + 3
+    for name in names:
+        assert (tmp_path / "posterior" / name).read_bytes() == (folder / "posterior" / name).read_bytes()
 
 
-def test_a_damaged_state_is_one_line(whole, tmp_path: Path) -> None:
+def test_the_tables_are_the_draws(study, folder: Path) -> None:
+    """What a scenario of the trial moves is what the calibration moved, for the same population."""
+    populations = read_populations(folder / "posterior")
+    assert populations.size == 400 // CHAINS * CHAINS
+    scenario = load(TRIAL).with_({"patients.posterior": {"folder": str(folder / "posterior"), "trial": TRIAL, "draws": 400}})  # fmt: skip
+    scores = moved(scenario, "cd19", 1, np.arange(50)).scores
+    growth = populations.medians["net_growth_rate"][:50]
+    every = study.posterior.draws.reshape(-1, study.posterior.draws.shape[2])
+    points = study.problem.points(every)
+    place = [int(np.argmin(abs(np.exp(points.log_medians()[:, 0]) - one))) for one in growth]
+    shifts = points.shifts(TRIAL, spread_of(with_laws(load(TRIAL))))[place]
+    for k, name in enumerate(COORDINATES):
+        np.testing.assert_allclose(scores[name].shift, shifts[:, k], rtol=1e-9, atol=1e-9)
+
+
+def test_a_posterior_without_a_trial_knows_nothing_of_it(folder: Path) -> None:
+    populations = read_populations(folder / "posterior", TRIAL)
+    assert TRIAL not in populations.effects
+    assert len(populations.effects) == 2
+    notes = json.loads((folder / "posterior" / NOTES).read_text(encoding="utf-8"))
+    assert set(notes["without"]) == set(notes["trials"])
+    assert (folder / "posterior" / TABLE).stat().st_size < 200_000
+
+
+def test_a_damaged_state_is_one_line(tmp_path: Path) -> None:
     place = tmp_path / "pilot.json"
     place.write_text('{"points": [[0')
     with pytest.raises(StorageError, match="a calibration must be whole; delete the file"):

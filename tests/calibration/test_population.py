@@ -81,7 +81,7 @@ def test_weighed_patients_of_a_broad_law_are_those_of_a_point(trial) -> None:
     shifts = points.shifts("turtle2016-cd19", spread)
     base = base_log_weights(z, [proposal], [len(z)])
     for shift in shifts:
-        logs = log_weights(z, base, shift)
+        logs = log_weights(np.ascontiguousarray(z.T), base, shift)
         weights = np.exp(logs - logs.max())
         weights /= weights.sum()
         error = np.sqrt((weights**2) @ (z - shift) ** 2)
@@ -96,12 +96,14 @@ def test_parts_from_several_laws_are_weighed_as_their_mixture() -> None:
     broad, far = Proposal(np.zeros(k), np.full(k, 2.0)), Proposal(np.full(k, 1.5), np.full(k, 0.7))
     z = np.concatenate([2.0 * rng.standard_normal((n, k)), 1.5 + 0.7 * rng.standard_normal((n, k))])
     base = base_log_weights(z, [broad, far], [n, n])
-    logs = log_weights(z, base, np.array([0.5, 1.0]))
+    logs = log_weights(np.ascontiguousarray(z.T), base, np.array([0.5, 1.0]))
     w = np.exp(logs - logs.max())
     w /= w.sum()
     error = np.sqrt((w**2) @ (z - [0.5, 1.0]) ** 2)
     assert (abs(w @ z - [0.5, 1.0]) < 5.0 * error).all()
-    alone = np.exp(log_weights(z, base_log_weights(z, [broad], [2 * n]), np.array([0.5, 1.0])))
+    alone = np.exp(
+        log_weights(np.ascontiguousarray(z.T), base_log_weights(z, [broad], [2 * n]), np.array([0.5, 1.0]))
+    )
     assert (abs(alone @ z / alone.sum() - [0.5, 1.0]) > 5.0 * error).any(), (
         "weighed as if all came from the broad law it would be wrong"
     )
