@@ -20,6 +20,7 @@ from sim.errors import InputError
 
 if TYPE_CHECKING:
     from sim.trial.result import Result
+    from sim.trial.scenario import Scenario
 
 __all__ = ["command"]
 
@@ -28,6 +29,8 @@ FAILED_ROWS = 3
 
 # Enough to place a share within 2.5 percentage points, and quick.
 _PATIENTS = 400
+# Forty of each of a hundred populations, so that a median of a trial can be drawn from one.
+_PATIENTS_OF_POSTERIOR = 4000
 
 
 def command(
@@ -45,7 +48,8 @@ def command(
 ) -> None:
     """Compare reported outcomes with simulated ones; exit 1 when one falls outside.
 
-    A scenario is simulated with 400 patients per arm, or as many as it has; nothing is written.
+    A scenario is simulated with 400 patients per arm, or as many as it has; 4,000 where they come from a posterior, and as many again
+    from the posterior that did not see the trial, where it was fitted. Nothing is written.
 
     \b
     Examples:
@@ -59,41 +63,56 @@ def command(
             )
         from sim.trial.result import open_run
 
-        result = open_run(Path(name))
+        result, predicted = open_run(Path(name)), None
     else:
-        result = _simulate(name, assignments, patients, seed, threads)
-    _tell(result, as_json)
+        scenario = _scenario(name, assignments, patients)
+        result = _simulate(scenario, scenario.name, seed, threads)
+        unseen = _without_its_own(scenario)
+        predicted = None if unseen is None else _simulate(unseen, f"{scenario.name}, unseen", seed, threads)
+    _tell(result, predicted, as_json)
     if result.failed:
         raise typer.Exit(FAILED_ROWS)
     if any(found.inside is False for found in result.comparisons):
         raise typer.Exit(OUTSIDE)
 
 
-def _simulate(
-    name: str, assignments: list[str], patients: int | None, seed: int, threads: int | None
-) -> Result:
+def _scenario(name: str, assignments: list[str], patients: int | None) -> Scenario:
+    scenario = read_scenario(name, assignments)
+    usual = _PATIENTS if scenario.patients.posterior is None else _PATIENTS_OF_POSTERIOR
+    size = usual if scenario.patients.posterior is not None else min(scenario.patients.size, usual)
+    return scenario.with_({"patients.size": size if patients is None else patients})
+
+
+def _without_its_own(scenario: Scenario) -> Scenario | None:
+    """Return the scenario with the populations of the other trials; None where it was not fitted."""
+    chosen = scenario.patients.posterior
+    if chosen is None or chosen.trial == "new" or chosen.without is not None:
+        return None
+    return scenario.with_({"patients.posterior.without": chosen.trial, "patients.posterior.trial": "new"})
+
+
+def _simulate(scenario: Scenario, title: str, seed: int, threads: int | None) -> Result:
     from sim.cli_progress import supervised
 
-    scenario = read_scenario(name, assignments)
-    size = min(scenario.patients.size, _PATIENTS) if patients is None else patients
-    scenario = scenario.with_({"patients.size": size})
-    with supervised(scenario.name, figures=False) as progress:
+    with supervised(title, figures=False) as progress:
         from sim.trial.run import execute
 
         return execute(scenario, seed=seed, kernel=scenario.engine.kernel, threads=threads, progress=progress)
 
 
-def _tell(result: Result, as_json: bool) -> None:
+def _tell(result: Result, predicted: Result | None, as_json: bool) -> None:
     from sim.trial.story import WIDTH, record, reported_text
 
     if as_json:
         keys = ("scenario", "seed", "hash", "patients_per_arm", "failed", "reported")
         told = record(result)
-        print_json({key: told[key] for key in keys})
+        shown = {key: told[key] for key in keys}
+        shown["predicted_without_it"] = None if predicted is None else record(predicted)["reported"]
+        print_json(shown)
         return
     print(
         f"{result.scenario.title}: {result.scenario.patients.size} virtual patients per arm, seed {result.seed}\n"
     )
-    print(reported_text(result, max(60, min(WIDTH, terminal_width()))))
+    print(reported_text(result, max(60, min(WIDTH, terminal_width())), predicted))
     if result.failed:
         typer.echo(f"{result.failed} of {result.outcomes.rows} rows failed; they are in no outcome", err=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import betaincinv
 
 from sim.trial.endpoints import Endpoint, Rule, endpoint_times, event_free
 from sim.trial.estimates import Estimate, binomial_interval
@@ -142,6 +143,8 @@ def compare_reported(
         beside = _duration(row, row.median, times, level, (resamples, seed), whose)
     elif row.kind == "range" and row.low is not None and row.high is not None:
         beside = _band(row, (row.low, row.high), parts, transplant, level)
+        if apart is not None:
+            beside = beside._replace(predictive=_of_share(_counts(parts, row), apart, beside.inside, level))
     elif row.kind == "qualitative" and is_share(row.endpoint):
         beside = beside._replace(simulated=_share(parts, row, level))
     return Comparison(
@@ -193,6 +196,15 @@ def _beta(counts: tuple[float, float], variance: float) -> tuple[float, float]:
     whole = variance + share * (1.0 - share) / (a + b + 1.0)
     size = max(share * (1.0 - share) / whole - 1.0, 1e-3)
     return share * size, (1.0 - share) * size
+
+
+def _of_share(
+    counts: tuple[float, float], apart: Components, inside: bool | None, level: float
+) -> Predictive:
+    """Return the interval of a share itself, of no number of patients."""
+    tails = np.array([0.5 - 0.5 * level, 0.5 + 0.5 * level])
+    lower, upper = betaincinv(*_beta(counts, apart.populations + apart.trials), tails)
+    return Predictive(float(lower), float(upper), float("nan"), bool(inside))
 
 
 def _apart(parts: Sequence[Outcomes], row: Reported, grouping: Grouping | None) -> Components | None:

@@ -155,8 +155,9 @@ class Result:
             Columns id, endpoint, arms, kind, reported (in words), reported_value, simulated, simulated_lower,
             simulated_upper (interval of the simulation), predictive_lower, predictive_upper (what 95 % of trials of that
             size would see), unit, size, simulated_size (patients behind the two figures; a simulated median of some
-            patients that is NaN was not reached), inside (None where nothing can be judged). No row where the scenario
-            reports nothing.
+            patients that is NaN was not reached), inside (None where nothing can be judged), mid_p (two-sided, of the reported figure), and
+            where the patients come from a posterior the SDs of the share between populations (parameters), between trials, and by
+            the patients of a trial of that size. No row where the scenario reports nothing.
         """
         import pandas as pd
 
@@ -416,6 +417,7 @@ COMPARISON_COLUMNS = (
     *("id", "endpoint", "arms", "kind", "reported", "reported_value"),
     *("simulated", "simulated_lower", "simulated_upper", "predictive_lower", "predictive_upper"),
     *("unit", "size", "simulated_size", "inside"),
+    *("mid_p", "populations_sd", "trials_sd", "patients_sd"),
 )
 
 
@@ -438,6 +440,21 @@ def comparison_record(found: Comparison) -> dict[str, Any]:
         "size": found.size,
         "simulated_size": found.simulated_size,
         "inside": found.inside,
+        "mid_p": np.nan if predictive is None else predictive.tail,
+        **_spreads(found),
+    }
+
+
+def _spreads(found: Comparison) -> dict[str, float]:
+    """Return the SDs of a share between populations, between trials, and between trials of that size by chance of the patients alone."""
+    apart = found.apart
+    if apart is None:
+        return dict.fromkeys(("populations_sd", "trials_sd", "patients_sd"), np.nan)
+    chance = apart.patients / found.size if found.size else np.nan
+    return {
+        "populations_sd": float(np.sqrt(apart.populations)),
+        "trials_sd": float(np.sqrt(apart.trials)),
+        "patients_sd": float(np.sqrt(chance)),
     }
 
 

@@ -61,9 +61,15 @@ _VERDICTS = (
     "simulated figure lies in it. At the edge: the reported figure is an end of the interval. OUTSIDE: it does not lie "
     "inside. Few patients make a wide interval."
 )
-NOT_CALIBRATED = (
-    "Research only: for exploring mechanisms and forming hypotheses. Parameters are partly assumed and nothing here is "
-    "calibrated yet. Not for individual patients, the choice of a dose or product, or regulatory evidence."
+_USE = (
+    "Research only: for exploring mechanisms and forming hypotheses. {} Not for individual patients, the choice of a dose or product, or "
+    "regulatory evidence."
+)
+_OWN_LAWS = "Parameters are partly assumed, and the patients come from the model's own laws, which are not calibrated."
+_POSTERIOR = "The patients come from populations that were fitted to 55 patients of three trials; most parameters rest on what was believed before."
+_FITTED = (
+    "This trial was fitted: that a fit lies near its own data says little. The last columns are what the other trials predict of it, with the "
+    "effects of a trial that nobody has seen."
 )
 
 
@@ -77,12 +83,17 @@ def text(result: Result, width: int = WIDTH) -> str:
     notes = [(note, sign) for note, sign in notes if sign in blocks[-1]]
     if notes:
         blocks[-1] += "\n  " + "    ".join(note for note, _ in notes)
-    blocks += [reported_text(result, width), "What this is not\n" + _wrapped(NOT_CALIBRATED, width)]
+    blocks += [reported_text(result, width), "What this is not\n" + _wrapped(use(result), width)]
     if result.failed:
         blocks.append(
             f"{result.failed} of {result.outcomes.rows} rows failed to compute and are in no figure above."
         )
     return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def use(result: Result) -> str:
+    """Say what a result is for, and whether its patients are calibrated."""
+    return _USE.format(_OWN_LAWS if result.grouping is None else _POSTERIOR)
 
 
 def html(result: Result) -> str:
@@ -92,7 +103,7 @@ def html(result: Result) -> str:
     if result.comparisons:
         parts.append(_html_table(*_reported_table(result)))
         parts.append("<ul>" + "".join(f"<li>{escape(line)}</li>" for line in partings(result)) + "</ul>")
-    parts.append(f"<p><small>{escape(NOT_CALIBRATED)}</small></p>")
+    parts.append(f"<p><small>{escape(use(result))}</small></p>")
     return "".join(parts)
 
 
@@ -110,7 +121,7 @@ def record(result: Result) -> dict[str, Any]:
         "reported": [_finite(comparison_record(found)) for found in result.comparisons],
         "parting": partings(result),
         "path": None if result.path is None else str(result.path),
-        "use": NOT_CALIBRATED,
+        "use": use(result),
     }
 
 
@@ -145,7 +156,8 @@ def partings(result: Result) -> list[str]:
 def _differs(found: Comparison) -> bool:
     """Tell whether a reported figure that chance allows still lies outside what the simulation knows of its own."""
     lower, upper = (_or_never(end) for end in found.simulated[1:])
-    return found.predictive is not None and not lower <= found.reported_value <= upper
+    judged = found.predictive is not None and not math.isnan(found.reported_value)
+    return judged and not lower <= found.reported_value <= upper
 
 
 def _or_never(value: float) -> float:
@@ -272,26 +284,44 @@ def _end(value: float, digits: int | None) -> str:
     return f"{value:.3g}" if digits is None else f"{value:.{digits}f}"
 
 
-def _reported_table(result: Result) -> tuple[list[str], list[list[str]]]:
+def _reported_table(result: Result, predicted: Result | None = None) -> tuple[list[str], list[list[str]]]:
     lines = []
-    for found in result.comparisons:
+    others = [] if predicted is None else predicted.comparisons
+    for k, found in enumerate(result.comparisons):
         if found.kind == "qualitative":
             continue
         unit = unit_of(found) or found.unit
         low, high = (figure_text(end, unit) for end in interval_of(found))
         # Where nobody is simulated that it could be taken from, a median is not "not reached".
         simulated = figure_text(found.simulated.value, unit) if found.simulated_size else "-"
-        predicted = "-" if found.predictive is None else f"{low} to {high}"
+        expected = "-" if found.predictive is None else f"{low} to {high}"
         lines.append(
             [
                 outcome_label(result, found),
                 _reported_words(result, found),
                 simulated,
-                predicted,
+                expected,
+                _tail(found),
                 _verdict(found),
+                *(() if predicted is None else _foretold(others[k])),
             ]
         )
-    return ["", "reported", "simulated", "95 % of trials of that size", ""], lines
+    head = ["", "reported", "simulated", "95 % of trials of that size", "mid-p", ""]
+    return head + ([] if predicted is None else ["predicted without it", ""]), lines
+
+
+def _tail(found: Comparison) -> str:
+    """Return the two-sided mid-p of a reported figure; a range has none."""
+    tail = math.nan if found.predictive is None else found.predictive.tail
+    return "-" if math.isnan(tail) else f"{tail:.2f}"
+
+
+def _foretold(found: Comparison) -> tuple[str, str]:
+    """Return what the other trials predict of a figure, and whether it lies there."""
+    unit = unit_of(found) or found.unit
+    low, high = (figure_text(end, unit) for end in interval_of(found))
+    middle = figure_text(found.simulated.value, unit) if found.simulated_size else "-"
+    return (middle if found.predictive is None else f"{middle} ({low} to {high})"), _verdict(found)
 
 
 def _verdict(found: Comparison) -> str:
@@ -316,15 +346,25 @@ def _reported_words(result: Result, found: Comparison) -> str:
     return f"{figure_text(row.low, unit)} to {figure_text(row.high, unit)}"
 
 
-def reported_text(result: Result, width: int = WIDTH) -> str:
-    """Return the reported outcomes beside the simulated ones, and where the two part."""
+def reported_text(result: Result, width: int = WIDTH, predicted: Result | None = None) -> str:
+    """Return the reported outcomes beside the simulated ones, and where the two part.
+
+    Parameters
+    ----------
+    result : Result
+    width : int
+    predicted : Result, optional
+        The same trial from the posterior that did not see it.
+    """
     if not result.comparisons:
         return "Reported beside simulated\n  This scenario has no reported outcome."
-    head, lines = _reported_table(result)
+    head, lines = _reported_table(result, predicted)
     none = "Reported beside simulated\n  No figure was reported that the simulation could be judged by."
     blocks = [_table("Reported beside simulated", head, lines, width) if lines else none]
-    if any(line[-1] != "-" for line in lines):
+    if any(line[5] != "-" for line in lines):
         blocks[0] += f"\n{_wrapped(_VERDICTS, width)}"
+    if predicted is not None:
+        blocks[0] += f"\n{_wrapped(_FITTED, width)}"
     said = [found for found in result.comparisons if found.kind == "qualitative"]
     if said:
         body = "\n".join(
@@ -359,7 +399,7 @@ def _parting(result: Result, found: Comparison) -> str:
     simulated = figure_text(found.simulated.value, unit)
     reported = _reported_words(result, found)
     label = label[0].upper() + label[1:]
-    if found.predictive is None:
+    if found.predictive is None or math.isnan(found.reported_value):
         return f"{label}: the sources give {reported}, the simulated patients {simulated}."
     low, high = (figure_text(end, unit) for end in interval_of(found))
     side = "higher" if _or_never(found.simulated.value) > found.reported_value else "lower"

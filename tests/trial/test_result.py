@@ -307,7 +307,7 @@ def test_reported_outcomes_are_a_table_of_the_promised_columns_also_where_there_
     table = result.reported()
     assert " ".join(table.columns) == (
         "id endpoint arms kind reported reported_value simulated simulated_lower simulated_upper predictive_lower "
-        "predictive_upper unit size simulated_size inside"
+        "predictive_upper unit size simulated_size inside mid_p populations_sd trials_sd patients_sd"
     )
     silent = sim.Result(result.scenario.with_({"reported": []}), 1, "hybrid", result.outcomes, result.courses)
     assert silent.reported().columns.tolist() == table.columns.tolist()
