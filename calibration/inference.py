@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,8 @@ class Inference:
     threads : int, optional
         Changes no byte.
     progress : callable(stage, done, total), optional
+    changes : mapping of str to value
+        What is otherwise in all scenarios, by dotted path: a rival of the model.
     """
 
     folder: Path
@@ -122,10 +124,11 @@ class Inference:
     effort: Effort = field(default_factory=Effort)
     threads: int | None = None
     progress: Progress | None = None
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Read the scenarios that are fitted."""
-        self.scenarios: dict[str, Scenario] = {name: with_laws(load(name)) for name in FITTED}
+        self.scenarios: dict[str, Scenario] = {name: with_laws(load(name, self.changes)) for name in FITTED}
         self.spreads = {name: spread_of(scenario) for name, scenario in self.scenarios.items()}
         self.trials = tuple(self.scenarios)
 
