@@ -107,7 +107,7 @@ def test_ranks_of_a_right_inference_are_uniform_and_intervals_cover(problem, pri
     ],
 )
 def test_a_wrong_inference_is_found(problem, prior, synthetic, name: str, spoil) -> None:
-    """Power: each of these gave an alarm in all of ten sets of seeds when the test was written."""
+    """Power: each of these gave an alarm with ten of ten other seeds; where nothing was wrong none of the ten did."""
     assert prove(problem, synthetic, *prior, seed=1, spoil=spoil).ranks.alarms(), name
 
 
