@@ -17,6 +17,9 @@ from sim.trial.scenario_overrides import apply
 
 __all__ = ["Document"]
 
+# Fields that files written before them lack: where they are empty they change no number, and such a file keeps its hash.
+_ADDED = frozenset({"any_of", "decision"})
+
 # What tells a reader where numbers come from, but changes none.
 _WORDS = frozenset(
     {"name", "title", "question", "source", "notes", "note", "label", "kind", "extends", "reported"}
@@ -117,9 +120,10 @@ def _plain(value: Any, *, bare: bool = False) -> Any:
 
 
 def _numbers(value: Any) -> Any:
-    """Drop the words; a zero has no sign."""
+    """Drop the words, and what is empty of fields added since; a zero has no sign."""
     if isinstance(value, dict):
-        return {key: _numbers(item) for key, item in value.items() if key not in _WORDS}
+        kept = {key: item for key, item in value.items() if item or key not in _ADDED}
+        return {key: _numbers(item) for key, item in kept.items() if key not in _WORDS}
     if isinstance(value, list):
         return [_numbers(item) for item in value]
     return value + 0.0 if isinstance(value, float) else value

@@ -12,6 +12,7 @@ from sim.trial.forest import arm_words, endpoint_label, interval_of, outcome_lab
 from sim.trial.provenance import describe_kernel
 from sim.trial.reported import Comparison, compare_reported
 from sim.trial.result import Result, comparison_record
+from sim.trial.scenario_view import findings_text
 from sim.trial.summary import Row
 from sim.units import DAYS_PER_MONTH
 
@@ -221,6 +222,9 @@ def _infusion(scenario: Scenario, plan: Infusion) -> str:
     """Say who gets how much of which product when."""
     product = scenario.products[plan.product].label or plan.product
     who = _WHO.get(plan.only_if)
+    if plan.only_if == "finding":
+        found = findings_text(plan.any_of, plan.day)
+        return f"{product} {found}, {plan.delay:g} days later, {plan.dose.describe()}"
     if who is None:
         return f"{product} on day {plan.day:g}, {plan.dose.describe()}"
     when = f"from day {plan.day:g}" if plan.only_if == "relapse" else f"on day {plan.day + plan.delay:g}"
