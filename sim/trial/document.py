@@ -17,9 +17,6 @@ from sim.trial.scenario_overrides import apply
 
 __all__ = ["Document"]
 
-# Fields that files written before them lack: where they are empty they change no number, and such a file keeps its hash.
-_ADDED = frozenset({"any_of", "decision"})
-
 # What tells a reader where numbers come from, but changes none.
 _WORDS = frozenset(
     {"name", "title", "question", "source", "notes", "note", "label", "kind", "extends", "reported"}
@@ -107,7 +104,9 @@ class Document(Block):
 def _plain(value: Any, *, bare: bool = False) -> Any:
     """Return blocks, laws and tuples as dictionaries and lists; numbers of the whole trial with their origin, or bare."""
     if isinstance(value, BaseModel):
-        return {key: _plain(item, bare=bare) for key, item in value}
+        return {
+            key: _plain(item, bare=bare) for key, item in value if not (bare and _unused(value, key, item))
+        }
     if isinstance(value, Law | ByBurden):
         return value.form()
     if isinstance(value, Number):
@@ -119,11 +118,16 @@ def _plain(value: Any, *, bare: bool = False) -> Any:
     return value
 
 
+def _unused(block: BaseModel, key: str, value: Any) -> bool:
+    """Say whether a field came later and stands at what was there before it."""
+    later = block.LATER if isinstance(block, Block) else frozenset()
+    return key in later and value == type(block).model_fields[key].default
+
+
 def _numbers(value: Any) -> Any:
-    """Drop the words, and what is empty of fields added since; a zero has no sign."""
+    """Drop the words; a zero has no sign."""
     if isinstance(value, dict):
-        kept = {key: item for key, item in value.items() if item or key not in _ADDED}
-        return {key: _numbers(item) for key, item in kept.items() if key not in _WORDS}
+        return {key: _numbers(item) for key, item in value.items() if key not in _WORDS}
     if isinstance(value, list):
         return [_numbers(item) for item in value]
     return value + 0.0 if isinstance(value, float) else value

@@ -5,7 +5,7 @@ Times are days from the first infusion (day 0) unless said otherwise; a field th
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -109,6 +109,8 @@ class Transplant(Block):
     graft_versus_leukaemia : Law, optional
         Antigen-blind kill rate, 1/day.
     """
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"decision"})
 
     probability: Chance
     day: Duration
@@ -231,6 +233,8 @@ class Infusion(Block):
         That of the arm, none, or its own.
     """
 
+    LATER: ClassVar[frozenset[str]] = frozenset({"any_of"})
+
     product: Name
     only_if: Literal["always", "remission", "non_responder", "relapse", "finding"] = "always"
     any_of: tuple[Finding, ...] = ()
@@ -246,8 +250,7 @@ class Infusion(Block):
     def _default_delay(cls, raw: Any) -> Any:
         """Let a rule's infusion wait two weeks, and a planned one not."""
         if isinstance(raw, dict) and "delay" not in raw:
-            waits = raw.get("only_if") in {"non_responder", "relapse", "finding"}
-            return {**raw, "delay": 14.0 if waits else 0.0}
+            return {**raw, "delay": 0.0 if raw.get("only_if", "always") in {"always", "remission"} else 14.0}
         return raw
 
 
