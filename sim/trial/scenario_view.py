@@ -176,8 +176,12 @@ def findings_text(any_of: Sequence[str], visit: float) -> str:
 
 
 def _arm_rows(name: str, arm: Arm) -> list[Row]:
-    """Return the row of an arm, and those of a transplant of its own."""
+    """Return the row of an arm, and those of chemotherapy and a transplant of its own."""
     rows: list[Row] = [(name, _arm_text(arm), _arm_origin(arm))]
+    if not isinstance(arm.bridging, str):
+        rows.append((f"{name}: bridging", _chemotherapy(arm.bridging), _origin(arm.bridging.log_kill)))
+    if not isinstance(arm.consolidation, str):
+        rows += [(f"{name}: consolidation", _chemotherapy(c), _origin(c.log_kill)) for c in arm.consolidation]
     if not isinstance(arm.transplant, str):
         rows += _transplant_rows(arm.transplant, f"{name}: transplant")
     return rows
@@ -207,10 +211,6 @@ def _arm_text(arm: Arm) -> str:
         elif infusion.only_if != "always":
             when = f"{infusion.only_if.replace('_', '-')} from {when}, {infusion.delay:g} days later"
         parts.append(f"{infusion.product} ({when}): {infusion.dose.describe()}")
-    if not isinstance(arm.bridging, str):
-        parts.append(f"bridging {_chemotherapy(arm.bridging)}")
-    if not isinstance(arm.consolidation, str):
-        parts += [f"consolidation {_chemotherapy(course)}" for course in arm.consolidation]
     without = ("lymphodepletion", "transplant", "bridging", "consolidation")
     parts += [f"no {what}" for what in without if getattr(arm, what) == "none"]
     enrolled = f"; {arm.enrolled} enrolled" if arm.enrolled is not None else ""
@@ -219,7 +219,9 @@ def _arm_text(arm: Arm) -> str:
 
 def _chemotherapy(given: Bridging | Consolidation) -> str:
     when = ", in remission" if getattr(given, "only_in_remission", False) else ""
-    return f"(day {number_text(given.day.median())}{when}): {given.log_kill.describe()}"
+    survival = {"host": given.host_survival, "CAR T cells": getattr(given, "car_t_survival", None)}
+    left = "".join(f", left of {who} {law.describe()}" for who, law in survival.items() if law is not None)
+    return f"(day {number_text(given.day.median())}{when}): {given.log_kill.describe()}{left}"
 
 
 def _arm_origin(arm: Arm) -> str:

@@ -66,6 +66,18 @@ def test_arms_show_who_is_infused_again_or_transplanted_by_what_a_visit_finds():
     assert not any(name.startswith("watch: ") for name in shown)
 
 
+def test_arms_show_chemotherapy_of_their_own_and_what_it_leaves():
+    sparing = load("combination", {"arms.all.consolidation.0.car_t_survival": 0.9})
+    shown = dict(sections(sparing))["Arms"]
+    cut = "normal (mean 1, sd 0.5, low 0, high 3) log10"
+    assert ("bridging: bridging", f"(day -14): {cut}, left of host 0.3", "assumed") in shown
+    own = [row[1] for row in shown if row[0] == "all: consolidation"]
+    assert own == [
+        f"(day 60, in remission): {cut}, left of host 0.3, left of CAR T cells 0.9",
+        f"(day 88, in remission): {cut}, left of host 0.3",
+    ]
+
+
 def test_arms_show_what_they_leave_out_of_the_scenario():
     left = {"lymphodepletion": "none", "transplant": "none"}
     changes = {f"arms.cd19.{what}": word for what, word in left.items()}
