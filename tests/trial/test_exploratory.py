@@ -103,6 +103,7 @@ def test_bridging_leaves_fewer_cells_to_meet_and_fewer_to_escape():
 # Earlier use.
 
 
+@pytest.mark.slow
 def test_cells_in_remission_prevent_relapse_and_at_relapse_deaths_of_leukaemia():
     """150 pairs; relapse of 44 % against 3 %, deaths of leukaemia of 51 % against 25 %."""
     alone, waiting, earlier = (
@@ -114,6 +115,7 @@ def test_cells_in_remission_prevent_relapse_and_at_relapse_deaths_of_leukaemia()
     assert relapsed(waiting).sum() > 0.8 * np.isfinite(waiting["reinfusion_day"]).sum() > 20
 
 
+@pytest.mark.slow
 def test_relapse_without_cd19_needs_the_cells_and_leukaemia_to_lose_it():
     """300 pairs, 9 % after induction and 1 % in remission; none of 150 without cells, or of 100 where CD19 is never lost (9 expected)."""
     earlier, first = (
