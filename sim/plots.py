@@ -194,6 +194,7 @@ def kinetics(
     axes: Sequence[Axes] | None = None,
     mrd_limit: float | None = None,
     relapse_blasts: float = 0.05,
+    xlabel: str = "Days since first infusion (square-root scale)",
 ) -> list[Axes]:
     """Draw median and 50 and 90 % bands of CAR T cells in blood and of blasts in marrow over time.
 
@@ -210,6 +211,8 @@ def kinetics(
         Limit of detection of residual disease, drawn as a line.
     relapse_blasts : float
         Share of blasts from which a relapse counts, drawn as another.
+    xlabel : str
+        Text of the time axis.
 
     Returns
     -------
@@ -250,7 +253,7 @@ def kinetics(
         # A log axis over a dozen decades has a hundred minor ticks; laying them out takes longer than all else.
         ax.yaxis.set_minor_locator(NullLocator())
         if final:
-            ax.set_xlabel("Days since first infusion (square-root scale)")
+            ax.set_xlabel(xlabel)
     if axes is None:
         mark = "▼ infusion   " if any((infusions or {}).values()) else ""
         lines = ["line: median   bands: 50 % and 90 %", "of the patients alive on that day"]

@@ -15,8 +15,9 @@ __all__ = ["RULES", "Design", "ProductDesign", "total"]
 
 DISH = "dish"
 """The one site without a host."""
-RULES = ("remission", "non_responder", "relapse")
-"""What an infusion may wait for: marrow blasts below a limit on a day, at or above it on a day, or reaching it from a day on."""
+RULES = ("remission", "non_responder", "relapse", "finding")
+"""What an infusion may wait for: marrow blasts below a limit on a day, at or above it on a day, or reaching it from a day on; or what the
+assays of a visit find."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class ProductDesign:
     infusions : int
         How many infusion slots the network holds; a slot that a patient does not use has an infinite time.
     rules : tuple of str
-        Further infusion slots that depend on the patient: each "remission", "non_responder" or "relapse".
+        Further infusion slots that depend on the patient: each one of `RULES`.
     construct : str
         What the host's immunity recognises; products of one construct share their anti-CAR lymphocytes. The name by default.
     """
@@ -96,6 +97,8 @@ class Design:
         Numbers of slots for these courses.
     transplant : bool
         Whether a transplant in remission can happen.
+    transplant_decision : bool
+        Whether it may wait for what the assays of a visit find.
     supportive : bool
         Whether tocilizumab and steroids can be given.
     agents : bool
@@ -123,6 +126,7 @@ class Design:
     lymphodepletions: int = 1
     chemotherapies: int = 0
     transplant: bool = False
+    transplant_decision: bool = False
     supportive: bool = True
     agents: bool = False
     single_cells: bool = False

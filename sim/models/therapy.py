@@ -4,6 +4,10 @@ Declared in the order in which ties fire: chemotherapy, lymphodepletion, infusio
 transplant, supportive drugs. A waiting infusion is decided on a day (remission, no response) or at a relapse from a day on; the decision
 raises a flag, and with the flag up lymphodepletion and infusion follow after their delays. The day of a relapse is not known beforehand:
 there a clock runs while the flag is up.
+
+A decision by what a visit finds, on an infusion or a transplant, comes after all else of its day, since a visit sees what that day has left.
+It reads two limits of the patient: the marrow blasts from which his test of residual disease is positive, chance of the count included, and
+the B cells that count as recovered. An infinite limit is never reached: that finding is not asked for.
 """
 
 from __future__ import annotations
@@ -46,6 +50,8 @@ def declare_therapy(net: Network, design: Design) -> None:
         _declare_product(net, product)
     if design.transplant:
         _declare_transplant(net)
+    if design.transplant_decision:
+        _declare_decision(net, "transplant")
     if design.supportive and design.products:
         for drug, effect in (("tocilizumab", 0.9), ("steroid", 0.7)):
             about = "IL-6 index at which it is given; infinite: never"
@@ -65,18 +71,36 @@ def _declare_product(net: Network, product: ProductDesign) -> None:
     for slot in planned:
         net.parameter(f"infusion_time_{slot}", NEVER, "day", description="infinite: never")
     for rule, slot in zip(product.rules, product.rule_slots, strict=True):
-        net.species(f"decided_{slot}", 0.0, kind="concentration", unit="1", description="1 once decided")
-        if rule == "relapse":
-            about = "time since the decision"
-            net.species(f"clock_{slot}", 0.0, kind="concentration", unit="day", description=about)
-        about = "day of the decision, or from which a relapse counts; infinite: never"
-        net.parameter(f"decision_time_{slot}", NEVER, "day", description=about)
-        about = "marrow blasts that part remission from disease"
-        net.parameter(f"decision_blasts_{slot}", 0.05, "1", description=about)
+        if rule == "finding":
+            _declare_decision(net, slot)
+        else:
+            _declare_rule(net, rule, slot)
         about = "from the decision to the infusion, above 0"
         net.parameter(f"infusion_delay_{slot}", 14.0, "day", description=about)
         about = "from the decision to its lymphodepletion, above 0; infinite: none"
         net.parameter(f"lymphodepletion_delay_{slot}", NEVER, "day", description=about)
+
+
+def _declare_rule(net: Network, rule: str, slot: str) -> None:
+    """Add the flag of a decision by marrow blasts, and what it goes by."""
+    net.species(f"decided_{slot}", 0.0, kind="concentration", unit="1", description="1 once decided")
+    if rule == "relapse":
+        about = "time since the decision"
+        net.species(f"clock_{slot}", 0.0, kind="concentration", unit="day", description=about)
+    about = "day of the decision, or from which a relapse counts; infinite: never"
+    net.parameter(f"decision_time_{slot}", NEVER, "day", description=about)
+    about = "marrow blasts that part remission from disease"
+    net.parameter(f"decision_blasts_{slot}", 0.05, "1", description=about)
+
+
+def _declare_decision(net: Network, slot: str) -> None:
+    """Add the flag of a decision by what a visit finds, and the limits of its findings."""
+    net.species(f"decided_{slot}", 0.0, kind="concentration", unit="1", description="1 once decided")
+    net.parameter(f"decision_time_{slot}", NEVER, "day", description="day of the visit; infinite: never")
+    about = "marrow blasts from which the test of the visit is positive; infinite: not asked for"
+    net.parameter(f"finding_blasts_{slot}", NEVER, "1", description=about)
+    about = "B cells over their healthy number that count as recovered; infinite: not asked for"
+    net.parameter(f"finding_b_cells_{slot}", NEVER, "1", description=about)
 
 
 def _declare_transplant(net: Network) -> None:
@@ -132,6 +156,8 @@ def add_therapy(net: Network, design: Design) -> None:
             _add_waiting(net, design, product, rule, slot)
     if design.transplant:
         _add_transplant(net, design)
+    for slot in _decided_by_finding(design):
+        _add_decision(net, slot)
     if design.supportive and design.products:
         given = {"tocilizumab": "tocilizumab_effect"}
         net.event("tocilizumab", when="il6_index > tocilizumab_threshold", set=given)
@@ -187,21 +213,48 @@ def _add_waiting(net: Network, design: Design, product: ProductDesign, rule: str
         net.event(f"lymphodepletion_{slot}", when=due[0], survive=survive, set=lowered)
         net.event(f"reinfusion_{slot}", when=due[1], add=added, set=changed)
         return
-    remission = f"marrow_blast_fraction < decision_blasts_{slot}"
-    net.event(f"decision_{slot}", at=day, if_=remission if rule == "remission" else disease, set={decided: 1})
+    if rule != "finding":
+        remission = f"marrow_blast_fraction < decision_blasts_{slot}"
+        state = remission if rule == "remission" else disease
+        net.event(f"decision_{slot}", at=day, if_=state, set={decided: 1})
     at, yes = [f"{day} + {delay}" for delay in delays], f"{decided} > 0.5"
     net.event(f"lymphodepletion_{slot}", at=at[0], if_=yes, survive=survive, set=lowered)
     net.event(f"reinfusion_{slot}", at=at[1], if_=yes, add=added, set=changed)
 
 
+def _decided_by_finding(design: Design) -> list[str]:
+    """Slots of what waits for the findings of a visit, in the order in which they are declared."""
+    slots = [
+        slot
+        for product in design.products
+        for rule, slot in zip(product.rules, product.rule_slots, strict=True)
+        if rule == "finding"
+    ]
+    return [*slots, *(["transplant"] if design.transplant_decision else [])]
+
+
+def _add_decision(net: Network, slot: str) -> None:
+    """Add a decision that is taken where one of the findings is made."""
+    recovered = f"where(b_cell_fraction >= finding_b_cells_{slot}, 1, 0)"
+    found = f"where(marrow_blast_fraction >= finding_blasts_{slot}, 1, {recovered})"
+    net.event(
+        f"decision_{slot}", at=f"decision_time_{slot}", if_=f"{found} > 0.5", set={f"decided_{slot}": 1}
+    )
+
+
 def _add_transplant(net: Network, design: Design) -> None:
     survive, cut = design.cut("10**(-transplant_log_kill)")
     immune = ["host_lymphocytes", "b_cells", *_receptor_cells(design)]
+    ready = "marrow_blast_fraction < transplant_blast_limit"
+    if design.transplant_decision:
+        # An arm that leaves it to no visit has an infinite day of decision, and waits for none.
+        waits = "where(time > decision_time_transplant, decided_transplant, 1)"
+        ready = f"where({ready}, {waits}, 0) > 0.5"
     survive.update(dict.fromkeys(immune, "transplant_host_survival"))
     net.event(
         "transplant",
         at="transplant_time",
-        if_="marrow_blast_fraction < transplant_blast_limit",
+        if_=ready,
         survive=survive,
         set={
             **cut,

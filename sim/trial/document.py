@@ -104,7 +104,9 @@ class Document(Block):
 def _plain(value: Any, *, bare: bool = False) -> Any:
     """Return blocks, laws and tuples as dictionaries and lists; numbers of the whole trial with their origin, or bare."""
     if isinstance(value, BaseModel):
-        return {key: _plain(item, bare=bare) for key, item in value}
+        return {
+            key: _plain(item, bare=bare) for key, item in value if not (bare and _unused(value, key, item))
+        }
     if isinstance(value, Law | ByBurden):
         return value.form()
     if isinstance(value, Number):
@@ -114,6 +116,12 @@ def _plain(value: Any, *, bare: bool = False) -> Any:
     if isinstance(value, tuple):
         return [_plain(item, bare=bare) for item in value]
     return value
+
+
+def _unused(block: BaseModel, key: str, value: Any) -> bool:
+    """Say whether a field came later and stands at what was there before it."""
+    later = block.LATER if isinstance(block, Block) else frozenset()
+    return key in later and value == type(block).model_fields[key].default
 
 
 def _numbers(value: Any) -> Any:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sim.network.streams import PURPOSES, uniforms
 from sim.trial.counting import binomial_quantile, poisson_quantile
 from sim.trial.examinations import Bools, Floats, Ints, examine, place_of
+from sim.trial.findings import chances, positive_from
 
 if TYPE_CHECKING:
     from sim.trial.scenario_schema import Assay
@@ -40,8 +40,8 @@ OUTPUTS = (
     "il6_index",
 )
 
-# Slots of the rules that answer disease; that of the rule "remission" consolidates.
-_RESCUE = re.compile(r"reinfusion_.+_(non_responder|relapse)_\d+$")
+# Slots of the rules that answer disease, or a sign of it; that of the rule "remission" consolidates.
+_RESCUE = re.compile(r"reinfusion_.+_(non_responder|relapse|finding)_\d+$")
 
 
 class Course(Protocol):
@@ -111,7 +111,7 @@ class Observations:
     death_day, transplant_day, reinfusion_day, followup_day : ndarray, shape (rows,)
         Days, NaN for never; the follow-up ends with death, with the course, or where its computation failed.
     rescue_day : ndarray, shape (rows,)
-        Day of the first re-infusion that a rule gave for want of a response or for a relapse, NaN for never.
+        Day of the first re-infusion that a rule gave for want of a response, for a relapse or by what a visit found, NaN for never.
     death_cause : ndarray of str, shape (rows,)
         What follows ``death_`` in the event's name; empty while alive.
     treated : bool
@@ -232,7 +232,7 @@ def observe(
     chance, draws = _draws(seed, patient, replicate, len(looks.planned))
     measured = chance < assay.evaluable
     count = _positive_cells(seen["marrow_blast_fraction"], draws[:, :, 0], assay, measured)
-    threshold = _event_threshold(assay)
+    threshold = positive_from(assay)
     first = 0 if baseline is None else int(place_of(t, np.array([baseline]), "baseline")[0])
     before = {name: values[:, first].copy() for name, values in out.items()}
     followed = (t <= followup[:, None]) & np.isfinite(out["car_t_blood"])
@@ -340,21 +340,13 @@ def _followup(t: Floats, status: NDArray[np.int8], values: Floats, death_day: Fl
     return np.fmin(end, death_day)
 
 
-def _event_threshold(assay: Assay) -> float:
-    """Return the number of positive cells from which a test is positive."""
-    # The product 1e-4 * 1e6 is a little above 100 in floating point, and is meant to be 100.
-    return max(1.0, float(np.ceil(assay.mrd_limit * assay.cells_analysed * (1.0 - 1e-12))))
-
-
 def _draws(seed: int, patient: Ints, replicate: Ints, columns: int) -> tuple[Floats, Floats]:
     """Return one uniform for each row, and two for each examination, shape (rows, columns, 2)."""
-    draws = np.empty((len(patient), 1 + 2 * columns))
+    measured, each = np.empty(len(patient)), np.empty((len(patient), columns, 2))
     for number in np.unique(replicate):
         here = replicate == number
-        draws[here] = uniforms(
-            seed, patient[here], PURPOSES["assay"], replicate=int(number), count=draws.shape[1]
-        )
-    return draws[:, 0], draws[:, 1:].reshape(-1, columns, 2)
+        measured[here], each[here] = chances(seed, patient[here], columns, int(number))
+    return measured, each
 
 
 def _microscope(fraction: Floats, u: Floats, counted: int | None) -> Floats:

@@ -1,8 +1,8 @@
 """What a scenario does to its patients, as slots of the network: the structure that its arms need together, and each arm's schedule.
 
 One network serves all arms of a scenario: it has the union of their products and of their slots, and an arm leaves the slots that it does
-not use at an infinite time. Planned infusions fill numbered slots of their product; those that wait for remission, no response or a
-relapse fill slots named for the rule.
+not use at an infinite time. Planned infusions fill numbered slots of their product; those that wait for remission, no response, a
+relapse or a finding fill slots named for the rule.
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ class PlannedInfusion:
         Slot of the network, for example "cd19_0" or "cd19_relapse_0".
     rule : str or None
         None for a planned infusion.
+    any_of : tuple of str
+        Of the rule "finding".
     day : float
         Day of a planned infusion; day of the decision, or from which a relapse counts, of a waiting one.
     delay : float
@@ -71,6 +73,7 @@ class PlannedInfusion:
     product: str
     slot: str
     rule: str | None
+    any_of: tuple[str, ...]
     day: float
     delay: float
     lymphodepletion_delay: float
@@ -106,12 +109,13 @@ def schedule(scenario: Scenario, arm: str) -> Schedule:
     Notes
     -----
     Infusions on one day share one lymphodepletion, and so do those that wait for one decision. "remission" and "non_responder" are decided early enough for the lymphodepletion that
-    goes with the infusion: when the delay is shorter than its lead, the decision moves forward in time.
+    goes with the infusion: when the delay is shorter than its lead, the decision moves forward in time. A relapse and a finding have their day;
+    there the infusion moves back.
     """
     infusions: list[PlannedInfusion] = []
     courses: list[Course] = []
     used: Counter[str] = Counter()
-    prepared: set[tuple[str, float, float]] = set()
+    prepared: set[tuple[str, tuple[str, ...], float, float]] = set()
     for order, infusion in enumerate(scenario.arm(arm).infusions):
         given = scenario.lymphodepletion_of(arm, infusion)
         if infusion.only_if == "always":
@@ -121,12 +125,13 @@ def schedule(scenario: Scenario, arm: str) -> Schedule:
             if given is not None and start not in {course.day for course in courses}:
                 courses.append(Course(str(sum(c.day is not None for c in courses)), start, given))
         else:
-            time = (infusion.only_if, infusion.day, infusion.delay + (0.0 if given is None else given.start))
-            depletes = given is not None and time not in prepared
+            wait = infusion.delay + (0.0 if given is None else given.start)
+            decision = (infusion.only_if, infusion.any_of, infusion.day, wait)
+            depletes = given is not None and decision not in prepared
             parts = _waiting(infusion, order, given, used, depletes)
             infusions += parts
             if given is not None and depletes:
-                prepared.add(time)
+                prepared.add(decision)
                 courses.append(Course(parts[0].slot, None, given))
     return Schedule(tuple(infusions), tuple(courses))
 
@@ -138,7 +143,7 @@ def _planned(infusion: Infusion, order: int, day: float, used: Counter[str]) -> 
         used[infusion.product] += 1
         out.append(
             PlannedInfusion(
-                order, infusion.product, slot, None, day + lag, 0.0, math.inf, infusion.dose, fraction
+                order, infusion.product, slot, None, (), day + lag, 0.0, math.inf, infusion.dose, fraction
             )
         )
     return out
@@ -151,7 +156,7 @@ def _waiting(
     rule = infusion.only_if
     lead = 0.0 if given is None else -given.start
     early = max(lead - infusion.delay, 0.0)
-    day = infusion.day - (early if rule != "relapse" else 0.0)
+    day = infusion.day - (early if rule in ("remission", "non_responder") else 0.0)
     delay = max(infusion.delay + early, FIRST_WAIT)
     out = []
     for part, (lag, fraction) in enumerate(_parts(infusion)):
@@ -161,7 +166,16 @@ def _waiting(
         before = max(delay - lead, FIRST_WAIT) if depletes and part == 0 else math.inf
         out.append(
             PlannedInfusion(
-                order, infusion.product, slot, rule, day, delay + lag, before, infusion.dose, fraction
+                order,
+                infusion.product,
+                slot,
+                rule,
+                infusion.any_of,
+                day,
+                delay + lag,
+                before,
+                infusion.dose,
+                fraction,
             )
         )
     return out
@@ -202,6 +216,8 @@ def design_of(scenario: Scenario) -> Design:
         )
         for name in scenario.used_products()
     )
+    plans = [scenario.transplant_of(arm) for arm in scenario.arms]
+    transplants = [plan for plan in plans if plan is not None]
     grid = scenario.model.antigen_grid
     reach = LADDER_REACH if grid.cd22_reach is None else grid.cd22_reach
     supportive = scenario.supportive
@@ -212,7 +228,8 @@ def design_of(scenario: Scenario) -> Design:
         extramedullary=tuple(site for site in scenario.model.sites if site != "marrow"),
         lymphodepletions=courses,
         chemotherapies=max(len(chemotherapies(scenario, arm)) for arm in scenario.arms),
-        transplant=any(scenario.transplant_of(arm) is not None for arm in scenario.arms),
+        transplant=bool(transplants),
+        transplant_decision=any(plan.decision is not None for plan in transplants),
         supportive=supportive.tocilizumab is not None or supportive.steroids is not None,
         single_cells=scenario.engine.kernel == "agents",
     )

@@ -46,8 +46,8 @@ class Judged:
     cd22_ratio, cd22_lost_share : ndarray
         At relapse: mean CD22 density relative to that before treatment; share of the blasts without CD22.
     rescued : ndarray
-        Of those re-infused by a rule for want of a response or for a relapse, 1 where an examination after it, within the time of
-        response counted from it, found remission; 0 also where nobody looked. The rule acts on the true marrow, on the day on which it
+        Of those re-infused by a rule for want of a response, for a relapse or by what a visit found, 1 where an examination after it, within
+        the time of response counted from it, found remission; 0 also where nobody looked. The rule acts on the true marrow, on the day on which it
         passes ``relapse_blasts``, so that a relapse counts whether or not an examination had seen it.
     b_cell_aplasia : ndarray of bool
         Two consecutive planned visits below the threshold.
@@ -104,7 +104,7 @@ def judge(seen: Observations, criteria: Criteria) -> Judged:
 
     A response is remission at the first restaging, or remission first seen later, up to ``best_by``, that further
     examinations find unbroken until at least ``hold`` days on. What is first seen after a re-infusion that a rule gave for
-    want of a response counts only with ``response_after_reinfusion``; one that consolidates a remission takes nothing away.
+    want of a response, or by what a visit found, counts only with ``response_after_reinfusion``; one that consolidates a remission takes nothing away.
     Where the arm gives a product, one who never had it has no response, and no relapse.
     """
     diseased = (seen.baseline_blasts >= criteria.remission_blasts) | (
@@ -235,7 +235,7 @@ def _phenotype(
 
 
 def _rescued(seen: Observations, criteria: Criteria, remission: Bools) -> Floats:
-    """Return the response to a re-infusion that was given for want of a response or for a relapse."""
+    """Return the response to a re-infusion that was given for want of a response, for a relapse or by what a visit found."""
     given = seen.rescue_day[:, None]
     after = (seen.day >= given + criteria.restaging[0]) & (seen.day <= given + criteria.best_by)
     found = (remission & after).any(axis=1).astype(np.float64)

@@ -230,7 +230,8 @@ class Result:
             raise InputError(
                 "relapse: nobody reached remission in any arm; nobody is at risk; look at the summary"
             )
-        return plots.incidence(curves, until=self.scenario.engine.horizon)
+        xlabel = f"Months since {self.scenario.day_zero}"
+        return plots.incidence(curves, xlabel=xlabel, until=self.scenario.engine.horizon)
 
     def kinetics(self) -> list[Axes]:
         """Draw CAR T cells in blood and blasts in marrow over time: median, 50 and 90 % bands, infusions marked.
@@ -257,6 +258,7 @@ class Result:
             infusions=marks,
             mrd_limit=self.scenario.assay.mrd_limit,
             relapse_blasts=self.scenario.criteria.relapse_blasts,
+            xlabel=f"Days since {self.scenario.day_zero} (square-root scale)",
         )
 
     def forest(self) -> list[Axes]:
@@ -391,7 +393,7 @@ class Result:
         """Return what the days of an endpoint are counted from."""
         if endpoint in ("rfs", "remission"):
             return "remission"
-        return "enrolment" if self.scenario.criteria.efs_from == "enrolment" else "first infusion"
+        return "enrolment" if self.scenario.criteria.efs_from == "enrolment" else self.scenario.day_zero
 
     def _until(self, endpoint: str) -> float:
         """Longest time that can be seen: since the first restaging at the earliest, or since the longest wait for a product."""

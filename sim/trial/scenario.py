@@ -155,6 +155,12 @@ class Scenario(Document):
         """Say whether an arm plans an infusion for everybody; one that only waits for its rule is no first treatment."""
         return any(infusion.only_if == "always" for infusion in self.arm(arm).infusions)
 
+    @property
+    def day_zero(self) -> str:
+        """What days are counted from: the first infusion, or day 0 itself where cells are planned and in no arm on that day."""
+        planned = [i for arm in self.arms.values() for i in arm.infusions if i.only_if == "always"]
+        return "first infusion" if not planned or any(i.day == 0.0 for i in planned) else "day 0"
+
     def used_products(self) -> tuple[str, ...]:
         """Return the products that some arm infuses, in the order of declaration."""
         infused = {infusion.product for arm in self.arms.values() for infusion in arm.infusions}

@@ -146,14 +146,15 @@ def _arms(scenario: Scenario) -> Iterator[Problem]:
 
 def _lymphodepletions(scenario: Scenario, arm: str) -> Iterator[Problem]:
     """Infusions share the course that begins at one time; two different ones would be a regimen that nobody wrote."""
-    first: dict[tuple[str, float, float], tuple[int, Lymphodepletion]] = {}
+    first: dict[tuple[str, tuple[str, ...], float, float], tuple[int, Lymphodepletion]] = {}
     for i, infusion in enumerate(scenario.arms[arm].infusions):
         given = scenario.lymphodepletion_of(arm, infusion)
         if given is None:
             continue
         start = infusion.day + infusion.delay + given.start
         decided = 0.0 if infusion.only_if == "always" else infusion.day
-        earlier, shared = first.setdefault((infusion.only_if, decided, start), (i, given))
+        decision = (infusion.only_if, infusion.any_of, decided, start)
+        earlier, shared = first.setdefault(decision, (i, given))
         differing = [key for key in _COURSE if getattr(given, key) != getattr(shared, key)]
         if differing:
             inherited = infusion.lymphodepletion == "inherit"
@@ -195,6 +196,32 @@ def _infusion(scenario: Scenario, infusion: Infusion, at: Place) -> Iterator[Pro
         yield Problem(
             (*at, "delay"), show(infusion.delay), "only a rule waits", "remove it, or give a later day"
         )
+    yield from _findings(scenario, infusion, at)
+
+
+def _findings(scenario: Scenario, infusion: Infusion, at: Place) -> Iterator[Problem]:
+    """Check that the rule `finding`, and no other, names what it reads of a visit."""
+    if (infusion.only_if == "finding") != bool(infusion.any_of):
+        fix = "write any_of: [mrd_positive], [b_cell_recovery] or both, or another rule"
+        yield Problem(
+            (*at, "any_of"),
+            show(infusion.any_of),
+            "only_if: finding names findings, and no other rule does",
+            fix if infusion.only_if == "finding" else "write only_if: finding, or remove it",
+        )
+    if infusion.only_if == "finding":
+        yield from _visit(scenario, infusion.day, (*at, "day"))
+
+
+def _visit(scenario: Scenario, day: float, at: Place) -> Iterator[Problem]:
+    if day not in scenario.assay.visits:
+        visits = ", ".join(f"{visit:g}" for visit in scenario.assay.visits)
+        yield Problem(
+            at,
+            f"day {day:g}",
+            f"a decision reads a visit, and assay.visits has none on that day ({visits})",
+            "take one of these, or add the visit",
+        )
 
 
 def _written(value: object) -> str:
@@ -227,6 +254,16 @@ def _later(scenario: Scenario) -> Iterator[Problem]:
         day = getattr(plan, "day", None)
         if isinstance(day, Law) and day.support()[0] > scenario.engine.horizon:
             yield _after_horizon((*at, "day"), day.support()[0], scenario.engine.horizon)
+        decision = getattr(plan, "decision", None)
+        if isinstance(day, Law) and decision is not None:
+            yield from _visit(scenario, decision.visit, (*at, "decision", "visit"))
+            if day.support()[0] <= decision.visit:
+                yield Problem(
+                    (*at, "day"),
+                    day.describe(),
+                    f"a transplant that waits for a visit comes after it (day {decision.visit:g})",
+                    "raise it, or decide at an earlier visit",
+                )
 
 
 def _assay(scenario: Scenario) -> Iterator[Problem]:

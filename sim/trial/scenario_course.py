@@ -5,7 +5,7 @@ Times are days from the first infusion (day 0) unless said otherwise; a field th
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -14,6 +14,7 @@ from sim.trial.laws import Bernoulli, Law
 from sim.trial.scenario_fields import (
     Block,
     Chance,
+    Days,
     Dose,
     Duration,
     Flag,
@@ -33,6 +34,7 @@ __all__ = [
     "Arm",
     "Bridging",
     "Consolidation",
+    "Decision",
     "Drug",
     "Infusion",
     "Lymphodepletion",
@@ -66,6 +68,28 @@ class Lymphodepletion(Block):
     note: Text = ""
 
 
+Finding = Literal["mrd_positive", "b_cell_recovery"]
+Findings = Annotated[tuple[Finding, ...], Field(min_length=1)]
+
+
+class Decision(Block):
+    """A decision at a visit, by what its assays find in the patient.
+
+    Attributes
+    ----------
+    visit : float
+        Day of one of the assay's visits.
+    any_of : tuple of {"mrd_positive", "b_cell_recovery"}
+        Findings of which one is enough: a positive test of residual disease (of those in whom it is measured), or B cells at or above
+        the threshold of aplasia (`Criteria.b_cell_aplasia`).
+    """
+
+    visit: Days
+    any_of: Findings
+    source: Text = ""
+    note: Text = ""
+
+
 class Transplant(Block):
     """Transplant after the infusion.
 
@@ -76,6 +100,8 @@ class Transplant(Block):
     day : Law
         Day of the transplant.
     only_in_remission : bool
+    decision : Decision, optional
+        What a visit before it must have found; None: it is planned whatever the visits find.
     conditioning_log_kill : Law, optional
         log10 cut of the leukaemia.
     non_relapse_mortality : Law, optional
@@ -84,9 +110,12 @@ class Transplant(Block):
         Antigen-blind kill rate, 1/day.
     """
 
+    LATER: ClassVar[frozenset[str]] = frozenset({"decision"})
+
     probability: Chance
     day: Duration
     only_in_remission: Flag = True
+    decision: Decision | None = None
     conditioning_log_kill: Log10 | None = None
     non_relapse_mortality: Fraction | None = None
     graft_versus_leukaemia: Rate | None = None
@@ -188,10 +217,12 @@ class Infusion(Block):
     ----------
     product : str
         Name of a product.
-    only_if : {"always", "remission", "non_responder", "relapse"}
+    only_if : {"always", "remission", "non_responder", "relapse", "finding"}
         What must hold.
+    any_of : tuple of {"mrd_positive", "b_cell_recovery"}
+        With "finding", as in `Decision`: findings of the visit on `day`, of which one is enough.
     day : float
-        Day of the infusion; under a rule, the day on which it is decided ("relapse": from which on).
+        Day of the infusion; under a rule, the day on which it is decided ("relapse": from which on; "finding": of the visit).
     delay : float
         Days from the decision to the infusion; 0 for "always" and "remission", 14 for the others unless given.
     dose : Law or ByBurden
@@ -202,8 +233,11 @@ class Infusion(Block):
         That of the arm, none, or its own.
     """
 
+    LATER: ClassVar[frozenset[str]] = frozenset({"any_of"})
+
     product: Name
-    only_if: Literal["always", "remission", "non_responder", "relapse"] = "always"
+    only_if: Literal["always", "remission", "non_responder", "relapse", "finding"] = "always"
+    any_of: tuple[Finding, ...] = ()
     day: Annotated[float, Scalar(Rule("time", low=0.0, high=36525.0))]
     delay: Annotated[float, Scalar(Rule("time", low=0.0, high=365.0))]
     dose: Dose
@@ -216,7 +250,7 @@ class Infusion(Block):
     def _default_delay(cls, raw: Any) -> Any:
         """Let a rule's infusion wait two weeks, and a planned one not."""
         if isinstance(raw, dict) and "delay" not in raw:
-            return {**raw, "delay": 14.0 if raw.get("only_if") in {"non_responder", "relapse"} else 0.0}
+            return {**raw, "delay": 0.0 if raw.get("only_if", "always") in {"always", "remission"} else 14.0}
         return raw
 
 

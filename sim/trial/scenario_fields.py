@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, ClassVar, NoReturn, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -48,7 +48,15 @@ V = TypeVar("V")
 
 
 class Block(BaseModel):
-    """Base of every block of a scenario: frozen, and unknown keys are errors."""
+    """Base of every block of a scenario: frozen, and unknown keys are errors.
+
+    Attributes
+    ----------
+    LATER : frozenset of str
+        Fields that came after scenarios were run: at its default such a one stands for what was there before it, and is in no hash.
+    """
+
+    LATER: ClassVar[frozenset[str]] = frozenset()
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", arbitrary_types_allowed=True, protected_namespaces=()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from sim.trial.law_base import number_text
@@ -11,9 +11,18 @@ from sim.trial.laws import ByBurden, Law
 if TYPE_CHECKING:
     from sim.trial.scenario import Scenario
     from sim.trial.scenario_reported import Reported
-    from sim.trial.scenario_schema import Arm, Bridging, Consolidation, Engine, Product
+    from sim.trial.scenario_schema import Arm, Bridging, Consolidation, Engine, Product, Transplant
 
-__all__ = ["Row", "Section", "evidence", "markdown", "product_rows", "reported_text", "sections"]
+__all__ = [
+    "Row",
+    "Section",
+    "evidence",
+    "findings_text",
+    "markdown",
+    "product_rows",
+    "reported_text",
+    "sections",
+]
 
 Row: TypeAlias = tuple[str, str, str]
 Section: TypeAlias = tuple[str, list[Row]]
@@ -43,14 +52,7 @@ def sections(scenario: Scenario) -> list[Section]:
     if scenario.lymphodepletion is not None:
         course.append(("lymphodepletion", _drugs(scenario), scenario.lymphodepletion.source))
     if scenario.transplant is not None:
-        plan = scenario.transplant
-        course.append(
-            (
-                "transplant",
-                f"{plan.probability.describe()}, day {plan.day.describe()}",
-                _origin(plan.probability),
-            )
-        )
+        course += _transplant_rows(scenario.transplant, "transplant")
     if scenario.bridging is not None:
         course.append(("bridging", _chemotherapy(scenario.bridging), _origin(scenario.bridging.log_kill)))
     course += [("consolidation", _chemotherapy(c), _origin(c.log_kill)) for c in scenario.consolidation]
@@ -78,7 +80,7 @@ def sections(scenario: Scenario) -> list[Section]:
     return [
         ("Patients", people),
         *([("Products", product_rows(scenario.products))] if scenario.products else []),
-        ("Arms", [(name, _arm_text(arm), _arm_origin(arm)) for name, arm in scenario.arms.items()]),
+        ("Arms", [row for name, arm in scenario.arms.items() for row in _arm_rows(name, arm)]),
         *([("Course", course)] if course else []),
         *([("Parameters", numbers)] if numbers else []),
         ("Assay", measured),
@@ -161,24 +163,65 @@ def markdown(scenario: Scenario) -> str:
     return "\n".join(head)
 
 
+_FINDINGS = {"mrd_positive": "residual disease", "b_cell_recovery": "B-cell recovery"}
+
+
+def findings_text(any_of: Sequence[str], visit: float) -> str:
+    """Return what a decision asks of a visit.
+
+    >>> findings_text(["mrd_positive", "b_cell_recovery"], 28.0)
+    'if residual disease or B-cell recovery is found on day 28'
+    """
+    return f"if {' or '.join(_FINDINGS[one] for one in any_of)} is found on day {visit:g}"
+
+
+def _arm_rows(name: str, arm: Arm) -> list[Row]:
+    """Return the row of an arm, and those of chemotherapy and a transplant of its own."""
+    rows: list[Row] = [(name, _arm_text(arm), _arm_origin(arm))]
+    if not isinstance(arm.bridging, str):
+        rows.append((f"{name}: bridging", _chemotherapy(arm.bridging), _origin(arm.bridging.log_kill)))
+    if not isinstance(arm.consolidation, str):
+        rows += [(f"{name}: consolidation", _chemotherapy(c), _origin(c.log_kill)) for c in arm.consolidation]
+    if not isinstance(arm.transplant, str):
+        rows += _transplant_rows(arm.transplant, f"{name}: transplant")
+    return rows
+
+
+def _transplant_rows(plan: Transplant, name: str) -> list[Row]:
+    """Return who is transplanted when, and the numbers that a scenario gives it."""
+    text = f"{plan.probability.describe()}, day {plan.day.describe()}"
+    if plan.only_in_remission:
+        text += ", in remission"
+    if plan.decision is not None:
+        text += f", {findings_text(plan.decision.any_of, plan.decision.visit)}"
+    numbers = ("conditioning_log_kill", "non_relapse_mortality", "graft_versus_leukaemia")
+    laws = [(key, getattr(plan, key)) for key in numbers]
+    return [
+        (name, text, _origin(plan.probability)),
+        *((f"{name}: {key.replace('_', ' ')}", law.describe(), evidence(law)) for key, law in laws if law),
+    ]
+
+
 def _arm_text(arm: Arm) -> str:
     parts = []
     for infusion in arm.infusions:
         when = f"day {infusion.day:g}"
-        if infusion.only_if != "always":
+        if infusion.only_if == "finding":
+            when = f"{findings_text(infusion.any_of, infusion.day)}, {infusion.delay:g} days later"
+        elif infusion.only_if != "always":
             when = f"{infusion.only_if.replace('_', '-')} from {when}, {infusion.delay:g} days later"
         parts.append(f"{infusion.product} ({when}): {infusion.dose.describe()}")
-    if not isinstance(arm.bridging, str):
-        parts.append(f"bridging {_chemotherapy(arm.bridging)}")
-    if not isinstance(arm.consolidation, str):
-        parts += [f"consolidation {_chemotherapy(course)}" for course in arm.consolidation]
+    without = ("lymphodepletion", "transplant", "bridging", "consolidation")
+    parts += [f"no {what}" for what in without if getattr(arm, what) == "none"]
     enrolled = f"; {arm.enrolled} enrolled" if arm.enrolled is not None else ""
     return ("; ".join(parts) or "no infusion") + enrolled
 
 
 def _chemotherapy(given: Bridging | Consolidation) -> str:
     when = ", in remission" if getattr(given, "only_in_remission", False) else ""
-    return f"(day {number_text(given.day.median())}{when}): {given.log_kill.describe()}"
+    survival = {"host": given.host_survival, "CAR T cells": getattr(given, "car_t_survival", None)}
+    left = "".join(f", left of {who} {law.describe()}" for who, law in survival.items() if law is not None)
+    return f"(day {number_text(given.day.median())}{when}): {given.log_kill.describe()}{left}"
 
 
 def _arm_origin(arm: Arm) -> str:

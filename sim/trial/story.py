@@ -8,10 +8,13 @@ from html import escape
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from sim.trial.forest import arm_words, endpoint_label, interval_of, outcome_label, unit_of
 from sim.trial.provenance import describe_kernel
 from sim.trial.reported import Comparison, compare_reported
 from sim.trial.result import Result, comparison_record
+from sim.trial.scenario_view import findings_text
 from sim.trial.summary import Row
 from sim.units import DAYS_PER_MONTH
 
@@ -79,7 +82,8 @@ def text(result: Result, width: int = WIDTH) -> str:
         _heading(result, width),
         _table("Simulated outcomes (95 % interval of the simulation)", *_outcome_table(result), width),
     ]
-    notes = [("* of those who reached remission, since the infusion", " *"), ("NR: not reached", "NR)")]
+    since = "the infusion" if result.scenario.day_zero == "first infusion" else result.scenario.day_zero
+    notes = [(f"* of those who reached remission, since {since}", " *"), ("NR: not reached", "NR)")]
     notes = [(note, sign) for note, sign in notes if sign in blocks[-1]]
     if notes:
         blocks[-1] += "\n  " + "    ".join(note for note, _ in notes)
@@ -203,7 +207,7 @@ def _heading(result: Result, width: int) -> str:
     for name, arm in scenario.arms.items():
         given = [_infusion(scenario, plan) for plan in arm.infusions] or ["no infusion"]
         given[-1] += f"   [trial: {arm.enrolled} patients]" if arm.enrolled else ""
-        given[-1] += _dropouts(result, name)
+        given[-1] += _reached(result, name)
         for n, text in enumerate(given):
             start = f"  {result.labels[name] if n == 0 else '':<{label_width}}   "
             indent = " " * (len(start) + 2)
@@ -213,13 +217,18 @@ def _heading(result: Result, width: int) -> str:
     return "\n".join(lines)
 
 
-def _dropouts(result: Result, arm: str) -> str:
-    """Say how many of an arm's simulated patients were infused, where some were not."""
-    if not result.scenario.arms[arm].infusions:
-        return ""
+def _reached(result: Result, arm: str) -> str:
+    """Say how many of an arm's simulated patients its treatments reached, of those that need not reach everybody."""
+    scenario = result.scenario
     computed = result.outcomes.arm(arm).analysis_set("enrolled")
-    infused = computed.analysis_set("infused").rows
-    return f"   [infused {infused:,} of {computed.rows:,}]" if infused < computed.rows else ""
+    infused, planned = computed.analysis_set("infused").rows, scenario.treats(arm)
+    counts = [f"infused {infused:,}"] if planned and infused < computed.rows else []
+    if any(plan.only_if != "always" for plan in scenario.arms[arm].infusions):
+        by_rule = int(np.isfinite(computed["reinfusion_day"]).sum())
+        counts.append(f"infused {'again ' if planned else ''}{by_rule:,}")
+    if scenario.transplant_of(arm) is not None:
+        counts.append(f"transplanted {int(np.isfinite(computed['transplant_day']).sum()):,}")
+    return f"   [{', '.join(counts)} of {computed.rows:,}]" if counts else ""
 
 
 _WHO = {
@@ -233,6 +242,9 @@ def _infusion(scenario: Scenario, plan: Infusion) -> str:
     """Say who gets how much of which product when."""
     product = scenario.products[plan.product].label or plan.product
     who = _WHO.get(plan.only_if)
+    if plan.only_if == "finding":
+        found = findings_text(plan.any_of, plan.day)
+        return f"{product} {found}, {plan.delay:g} days later, {plan.dose.describe()}"
     if who is None:
         return f"{product} on day {plan.day:g}, {plan.dose.describe()}"
     when = f"from day {plan.day:g}" if plan.only_if == "relapse" else f"on day {plan.day + plan.delay:g}"

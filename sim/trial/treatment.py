@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from sim.trial.biology import fitness
+from sim.trial.findings import positive_limit
 from sim.trial.laws import ByBurden, Law, Lognormal
 from sim.trial.quantities import DEFAULTS
 from sim.trial.regimen import PlannedInfusion, chemotherapies
@@ -120,12 +122,26 @@ def _infuse(sheet: Sheet, infusion: PlannedInfusion, blasts: Floats, infused: Fl
     if infusion.rule is None:
         sheet.parameters[f"infusion_time_{slot}"] = day
         return
-    criteria = sheet.scenario.criteria
-    limit = criteria.relapse_blasts if infusion.rule == "relapse" else criteria.remission_blasts
     sheet.parameters[f"decision_time_{slot}"] = day
-    sheet.parameters[f"decision_blasts_{slot}"] = sheet.constant(limit)
+    if infusion.rule == "finding":
+        _read_visit(sheet, slot, infusion.day, infusion.any_of)
+    else:
+        criteria = sheet.scenario.criteria
+        limit = criteria.relapse_blasts if infusion.rule == "relapse" else criteria.remission_blasts
+        sheet.parameters[f"decision_blasts_{slot}"] = sheet.constant(limit)
     sheet.parameters[f"infusion_delay_{slot}"] = sheet.constant(infusion.delay)
     sheet.parameters[f"lymphodepletion_delay_{slot}"] = sheet.constant(infusion.lymphodepletion_delay)
+
+
+def _read_visit(sheet: Sheet, slot: str, visit: float, any_of: Sequence[str]) -> None:
+    """Fill from what on a visit finds what a decision asks for; a finding that it does not ask for is never made."""
+    blasts, b_cells = sheet.constant(NEVER), sheet.constant(NEVER)
+    if "mrd_positive" in any_of:
+        blasts = positive_limit(sheet.scenario.assay, visit, sheet.draws.seed, sheet.draws.patients)
+    if "b_cell_recovery" in any_of:
+        b_cells = sheet.constant(sheet.scenario.criteria.b_cell_aplasia)
+    sheet.parameters[f"finding_blasts_{slot}"] = blasts
+    sheet.parameters[f"finding_b_cells_{slot}"] = b_cells
 
 
 def _deplete(sheet: Sheet, slot: str, given: Lymphodepletion) -> None:
@@ -156,6 +172,9 @@ def _transplant(sheet: Sheet, plan: Transplant) -> None:
     sheet.parameters["transplant_time"] = np.where(planned, day, NEVER)
     limit = sheet.scenario.criteria.remission_blasts if plan.only_in_remission else np.inf
     sheet.parameters["transplant_blast_limit"] = sheet.constant(limit)
+    if plan.decision is not None:
+        sheet.parameters["decision_time_transplant"] = sheet.constant(plan.decision.visit)
+        _read_visit(sheet, "transplant", plan.decision.visit, plan.decision.any_of)
     log_kill = plan.conditioning_log_kill or DEFAULTS["transplant_log_kill"]
     sheet.set("transplant_log_kill", "transplant_log_kill", log_kill)
     sheet.set("graft_versus_leukaemia", "graft_versus_leukaemia", plan.graft_versus_leukaemia)

@@ -50,6 +50,41 @@ def test_cells_below_and_their_room_are_shown_of_kernel_agents(kernel, said):
         assert shown["single cells"][1] == "at 300 or fewer, room for 3000"
 
 
+def test_arms_show_who_is_infused_again_or_transplanted_by_what_a_visit_finds():
+    shown = rows(sections(load("day-28-decision")), "Arms")
+    assert (
+        "cd19 (if residual disease is found on day 28, 14 days later): 1e7 cells/kg" in shown["again_mrd"][1]
+    )
+    assert shown["transplant_all: transplant"][1].endswith("day, in remission")
+    chosen = "in remission, if B-cell recovery is found on day 28"
+    assert shown["transplant_b_cells: transplant"][1].endswith(chosen)
+    graft = shown["transplant_mrd: transplant: graft versus leukaemia"]
+    assert graft[1:] == (
+        "lognormal (median 0.1, log_sd 0.5) 1/day",
+        "assumed, the model's own; contested benefit, of the order of net growth",
+    )
+    assert not any(name.startswith("watch: ") for name in shown)
+
+
+def test_arms_show_chemotherapy_of_their_own_and_what_it_leaves():
+    sparing = load("combination", {"arms.all.consolidation.0.car_t_survival": 0.9})
+    shown = dict(sections(sparing))["Arms"]
+    cut = "normal (mean 1, sd 0.5, low 0, high 3) log10"
+    assert ("bridging: bridging", f"(day -14): {cut}, left of host 0.3", "assumed") in shown
+    own = [row[1] for row in shown if row[0] == "all: consolidation"]
+    assert own == [
+        f"(day 60, in remission): {cut}, left of host 0.3, left of CAR T cells 0.9",
+        f"(day 88, in remission): {cut}, left of host 0.3",
+    ]
+
+
+def test_arms_show_what_they_leave_out_of_the_scenario():
+    left = {"lymphodepletion": "none", "transplant": "none"}
+    changes = {f"arms.cd19.{what}": word for what, word in left.items()}
+    shown = rows(sections(load("brentjens2013-bridge-to-transplant", changes)), "Arms")
+    assert "; no lymphodepletion; no transplant; 5 enrolled" in shown["cd19"][1]
+
+
 @pytest.mark.parametrize("name", scenario_names("trial"))
 def test_a_notebook_shows_the_same(name):
     scenario = load(name)

@@ -185,6 +185,35 @@ class TestStory:
         assert sum(line.endswith("[infused 58 of 60]") for line in told) == 1
         assert "[infused" not in story.text(result)
 
+    def test_says_how_many_a_rule_and_a_transplant_reached(self, monkeypatch):
+        monkeypatch.setattr(courses, "simulate", MadeUp())
+        found = sim.run("day-28-decision", patients=20)
+        days = {"infused": np.ones(found.outcomes.rows)}
+        for name, arm, number in (
+            ("reinfusion_day", "again_mrd", 3),
+            ("transplant_day", "transplant_mrd", 4),
+        ):
+            days[name] = np.full(found.outcomes.rows, np.nan)
+            days[name][np.flatnonzero(found.outcomes["arm"] == arm)[:number]] = 42.0
+        told = story.text(replace(found, outcomes=Outcomes({**found.outcomes, **days})), 200)
+        again = "CD19 CAR if residual disease is found on day 28, 14 days later, 1e7 cells/kg   [infused again 3 of 20]"
+        assert again in told
+        lines = [line for line in told.splitlines() if "[transplanted" in line]
+        assert [line.rpartition("[")[2] for line in lines] == [
+            f"transplanted {number} of 20]" for number in (0, 4, 0, 0, 0)
+        ]
+
+    def test_where_no_cells_are_given_on_day_zero_days_are_counted_from_it(self, monkeypatch):
+        monkeypatch.setattr(courses, "simulate", MadeUp())
+        found = sim.run("earlier-use", patients=20)
+        told = story.text(found, 200)
+        assert "of those who reached remission, since day 0" in told
+        assert "CD19 CAR to those who relapse from day 42, 2e6 cells/kg   [infused 0 of 20]" in told
+        assert found.km("os").get_xlabel() == "Months since day 0"
+        assert found.incidence("relapse")[0].get_xlabel() == "Months since day 0"
+        assert found.kinetics()[-1].get_xlabel() == "Days since day 0 (square-root scale)"
+        assert [sim.load(name).day_zero for name in ("untreated", "fry2018-cd22")] == ["first infusion"] * 2
+
     def test_untreated_arm_has_a_story_too(self, monkeypatch):
         monkeypatch.setattr(courses, "simulate", MadeUp())
         told = story.text(sim.run("untreated", patients=20))
