@@ -9,10 +9,15 @@ likelihoods   formulas
 problem       from a point to its log density
 sampler       elliptical slices, by ask and tell
 diagnostics   convergence of chains, uniform ranks
+inference     from the reports to draws, stage by stage
+reliability   whether a posterior may be believed
+study         the whole, as `cartsim calibrate` does it, and what it falls short of
+tables        draws as populations, which scenarios draw from (`sim.trial.populations`)
+proof         simulation-based calibration on synthetic trials
+rivals        negative controls and structural rivals
 ============  ========================================================================================================================
 
-No posterior is shipped yet: every parameter of the shipped scenarios carries the kind of evidence that it rests on (``reported``, ``measured``
-or ``assumed``), and no result of cartsim may be called calibrated.
+The tables and notes in ``posterior/`` are what ``cartsim calibrate`` wrote.
 """
 
 from __future__ import annotations

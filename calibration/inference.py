@@ -140,9 +140,7 @@ class Inference:
         StorageError
             When the folder cannot be written.
         """
-        first = Part(
-            0, {name: prior_proposal(spread) for name, spread in self.spreads.items()}, self.effort.patients
-        )
+        first = self._first_part()
         problem = self._problem([first])
         plain = Whitening(np.zeros(problem.dimension), np.eye(problem.dimension))
         pilot = self._chains("pilot", problem, plain, self.effort.pilot)
@@ -151,6 +149,14 @@ class Inference:
         again = self._chains("pilot again", problem, _whitening(pilot), self.effort.pilot)
         found = self._chains("chains", problem, _whitening(again), self.effort.draws)
         return found, problem
+
+    def first_problem(self) -> Problem:
+        """Return the problem on patients from the laws of the prior alone, which is of use anywhere in it."""
+        return self._problem([self._first_part()])
+
+    def _first_part(self) -> Part:
+        laws = {name: prior_proposal(spread) for name, spread in self.spreads.items()}
+        return Part(0, laws, self.effort.patients)
 
     def without(self, trial: str, found: Posterior, problem: Problem) -> Posterior:
         """Return the posterior that does not see what a trial reported.
