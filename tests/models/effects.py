@@ -21,7 +21,7 @@ from sim.trial.cohort import Cohort, draw
 from sim.trial.run import run
 from sim.trial.scenario import Scenario
 from sim.trial.scenario_io import load
-from tests.models.trials import SEED, courses, infusion, product, trial
+from tests.models.trials import SEED, courses, infusion, populated, product, trial
 
 __all__ = ["NEGATIVE", "Effect", "estimate"]
 
@@ -204,7 +204,7 @@ def second_infusion(size: int) -> Second:
 @cache
 def upfront(size: int, **parameters: float) -> dict[str, Table]:
     """Every arm of `dual-upfront`, with parameters set otherwise."""
-    scenario = load("dual-upfront")
+    scenario = populated(load("dual-upfront"))
     return endpoints(scenario.with_({"parameters": parameters}) if parameters else scenario, size)
 
 
@@ -366,7 +366,7 @@ def extinction(size: int, replicates: int, threshold: float = 1e4) -> Extinction
 @cache
 def untreated(size: int, **parameters: float) -> Table:
     """The scenario without treatment, with parameters set otherwise."""
-    scenario = load("untreated")
+    scenario = populated(load("untreated"))
     return endpoints(scenario.with_({"parameters": parameters}) if parameters else scenario, size)[
         "untreated"
     ]

@@ -1,6 +1,6 @@
 """Print the table of docs/model-behaviour.md: each thing that the model must show, its size, and its size without its mechanism.
 
-.venv/bin/python -m tests.models.measure [--patients 400]
+.venv/bin/python -m tests.models.measure [--patients 400] [--posterior]
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tests.models import effects
+from tests.models import effects, trials
 from tests.models.effects import (
     NEGATIVE,
     Effect,
@@ -255,7 +255,13 @@ def main() -> None:
     """Print the rows as they are measured."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--patients", type=int, default=400)
-    size = parser.parse_args().patients
+    parser.add_argument(
+        "--posterior", action="store_true", help="patients from the shipped posterior, of new trials"
+    )
+    given = parser.parse_args()
+    size = given.patients
+    if given.posterior:
+        trials.POPULATIONS["draws"] = 100
     sys.stdout.write(
         "| point | effect | size ± SE | patients | mechanism off, or compared with | size ± SE | patients |\n"
     )

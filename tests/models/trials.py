@@ -22,6 +22,15 @@ OVERT = {"distribution": "uniform", "low": 0.05, "high": 0.95}
 VISITS = (28, 60, 90, 120, 150, 180, 240, 300, 365, 455, 545, 635, 730)
 
 
+POPULATIONS: dict[str, Any] = {}
+"""Block ``patients.posterior`` of every trial; empty takes the model's own laws. `measure` fills it, before anything is simulated."""
+
+
+def populated(scenario: Scenario) -> Scenario:
+    """Return a scenario whose patients come from the populations that are asked for."""
+    return scenario.with_({"patients.posterior": POPULATIONS or None})
+
+
 def product(*targets: str, **changes: Any) -> dict[str, Any]:
     """Return the block of a product with the thresholds of the shipped scenarios."""
     shape = {} if len(targets) == 1 else {"architecture": "tandem", "arm_strength": 0.8}
@@ -68,7 +77,7 @@ def trial(
         "engine": {"horizon": horizon},
         **blocks,
     }
-    return Scenario.parse(document)
+    return populated(Scenario.parse(document))
 
 
 def courses(
