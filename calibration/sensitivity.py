@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,9 +144,9 @@ def pages(n: int, factors: int, groups: Sequence[Sequence[int]], seed: int) -> P
 
 
 def sobol(f_a: Floats, f_b: Floats, f_ab: Floats, seed: int, level: float = 0.95) -> tuple[Index, Index]:
-    """Return first-order and total indices of groups of factors, by SciPy, with intervals from resampled rows.
+    """Return first-order and total indices of groups of factors with intervals from resampled rows.
 
-    Rows in which a value is NaN are left out. Rows of a scrambled design are more even than independent ones, so that intervals are rather too wide.
+    By SciPy where the rows are a power of two, otherwise by the same formulas. Rows in which a value is NaN are left out. Rows of a scrambled design are more even than independent ones, so that intervals are rather too wide.
 
     Parameters
     ----------
@@ -176,21 +177,42 @@ def sobol(f_a: Floats, f_b: Floats, f_ab: Floats, seed: int, level: float = 0.95
         unknown = np.full(groups, np.nan)
         return Index(unknown, unknown, unknown), Index(unknown, unknown, unknown)
 
-    def estimate(rows: Ints) -> Floats:
-        pages_ = {"f_A": f_a[None, rows], "f_B": f_b[None, rows], "f_AB": f_ab[:, None, rows]}
-        found = sobol_indices(func=pages_, n=len(rows))
-        return np.array([np.atleast_1d(found.first_order), np.atleast_1d(found.total_order)])
-
-    value = estimate(np.arange(n))
-    rng = np.random.default_rng([seed, 1])
-    again = np.array([estimate(rng.integers(0, n, n)) for _ in range(RESAMPLES)])
-    low, high = np.quantile(again, [0.5 - level / 2.0, 0.5 + level / 2.0], axis=0)
+    value = _saltelli(f_a, f_b, f_ab)
+    if n & (n - 1) == 0:
+        pages_: dict[Literal["f_A", "f_B", "f_AB"], Floats] = {
+            "f_A": f_a[None],
+            "f_B": f_b[None],
+            "f_AB": f_ab[:, None],
+        }
+        found = sobol_indices(func=pages_, n=n)
+        value = np.atleast_1d(found.first_order), np.atleast_1d(found.total_order)
+    rows = np.random.default_rng([seed, 1]).integers(0, n, (RESAMPLES, n))
+    again = np.stack(_saltelli(f_a[rows], f_b[rows], f_ab[:, rows]))
+    low, high = np.quantile(again, [0.5 - level / 2.0, 0.5 + level / 2.0], axis=2)
     return Index(value[0], low[0], high[0]), Index(value[1], low[1], high[1])
 
 
-def given_data(
-    x: Floats, y: Floats, seed: int, bins: int | None = None, level: float = 0.95
-) -> Index:
+def _saltelli(f_a: Floats, f_b: Floats, f_ab: Floats) -> tuple[Floats, Floats]:
+    """Return SciPy's estimates of both indices (method saltelli_2010), which it gives for a power of two of rows alone.
+
+    Parameters
+    ----------
+    f_a, f_b : ndarray, shape (..., n)
+    f_ab : ndarray, shape (groups, ..., n)
+
+    Returns
+    -------
+    first, total : ndarray, shape (groups, ...)
+        0 where the outcome does not vary, as there.
+    """
+    both = np.concatenate([f_a, f_b], axis=-1)
+    variance = both.var(axis=-1)
+    scale = np.divide(1.0, variance, out=np.zeros_like(variance), where=variance > 0.0)
+    first = ((f_b - both.mean(axis=-1, keepdims=True)) * (f_ab - f_a)).mean(axis=-1) * scale
+    return first, 0.5 * ((f_a - f_ab) ** 2).mean(axis=-1) * scale
+
+
+def given_data(x: Floats, y: Floats, seed: int, bins: int | None = None, level: float = 0.95) -> Index:
     r"""Return first-order indices from draws of any law, correlated ones too.
 
     The draws are cut by each factor into bins of equal numbers. With sums of squares between and within bins,

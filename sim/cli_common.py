@@ -24,6 +24,7 @@ __all__ = [
     "SetOption",
     "ThreadsOption",
     "read_scenario",
+    "whole",
 ]
 
 ScenarioArgument = Annotated[
@@ -40,7 +41,7 @@ SetOption = Annotated[
 ]
 
 
-def _whole(option: str, low: int, high: int, example: int) -> Callable[[str], int]:
+def whole(option: str, low: int, high: int, example: int) -> Callable[[str], int]:
     """Return a reader of whole numbers that refuses others in the words of every other problem."""
 
     def read(text: str | int) -> int:
@@ -65,7 +66,7 @@ PatientsOption = Annotated[
     typer.Option(
         "--patients",
         metavar="N",
-        parser=_whole("--patients", 1, 100_000_000, 1000),
+        parser=whole("--patients", 1, 100_000_000, 1000),
         help="Virtual patients per arm; those of the scenario by default.",
         show_default=False,
     ),
@@ -75,7 +76,7 @@ SeedOption = Annotated[
     typer.Option(
         "--seed",
         metavar="N",
-        parser=_whole("--seed", 0, 2**64 - 1, 1),
+        parser=whole("--seed", 0, 2**64 - 1, 1),
         help="Seed of all chance; 0 by default.",
         show_default=False,
     ),
@@ -85,7 +86,7 @@ ThreadsOption = Annotated[
     typer.Option(
         "--threads",
         metavar="N",
-        parser=_whole("--threads", 1, 4096, 2),
+        parser=whole("--threads", 1, 4096, 2),
         help="Worker threads, all cores by default; changes no number.",
         show_default=False,
     ),
