@@ -435,7 +435,9 @@ def _mean(values: Floats) -> Floats:
     known = np.isfinite(values)
     count = known.sum(axis=1)
     sums = np.where(known, values, 0.0).sum(axis=1)
-    return np.divide(sums, count, out=np.full(len(values), np.nan), where=count > 0)
+    found = np.full(len(values), np.nan)
+    np.divide(sums, count, out=found, where=count > 0)
+    return found
 
 
 def _median(values: Floats) -> Floats:

@@ -57,16 +57,14 @@ def command(
     ] = [],  # noqa: B006 - typer copies it
     points: Annotated[
         int,
-        typer.Option(
-            metavar="N", parser=_points, help="Points of the screen, a power of two; 256 by default."
-        ),
+        typer.Option(metavar="N", parser=_points, help="Points of the screen, a power of two."),
     ] = 256,
     patients: Annotated[
         int,
         typer.Option(
             metavar="N",
             parser=whole("--patients", 8, 100_000, 32),
-            help="Patients per arm at each point; 32 by default.",
+            help="Patients per arm at each point.",
         ),
     ] = 32,
     single: Annotated[
@@ -74,7 +72,7 @@ def command(
         typer.Option(
             metavar="N",
             parser=whole("--single", 0, 1000, 8),
-            help="Factors with Sobol indices of their own, the strongest of the screen; 8 by default.",
+            help="Factors with Sobol indices of their own, the strongest of the screen.",
         ),
     ] = 8,
     draws: Annotated[
@@ -103,7 +101,9 @@ def command(
     of them; Sobol indices say what share of an outcome's variance goes with the strongest, and with all measured or all assumed ones together.
 
     \b
-    Outcomes: cr, mrd_negative, relapse, relapse_of_responders, cd19_negative_relapse, cd22_low_relapse, positive_relapse, alive, peak.
+    Outcomes: cr, mrd_negative, relapse, relapse_of_responders,
+      cd19_negative_relapse, cd22_low_relapse, positive_relapse, alive, peak.
+
     Relapses count up to a year, and are shares of the infused unless said otherwise. Correlations, indices and their intervals are written as
     tables, and drawn as tornado figures coloured by kind of evidence. With the defaults an arm takes 49,000 simulated patients: 100 s of
     processor time, shared by the cores.

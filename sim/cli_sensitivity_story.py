@@ -13,7 +13,7 @@ from sim.cli_output import print_table
 if TYPE_CHECKING:
     from calibration.study import Estimate, Study
 
-__all__ = ["factor_rows", "outcome_rows", "missing", "record", "text", "verdict"]
+__all__ = ["factor_rows", "missing", "outcome_rows", "record", "text", "verdict"]
 
 _SHOWN = 5
 """Factors of an outcome on the terminal; the tables have all."""
