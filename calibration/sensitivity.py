@@ -179,13 +179,14 @@ def sobol(f_a: Floats, f_b: Floats, f_ab: Floats, seed: int, level: float = 0.95
 
     value = _saltelli(f_a, f_b, f_ab)
     if n & (n - 1) == 0:
-        pages_: dict[Literal["f_A", "f_B", "f_AB"], Floats] = {
-            "f_A": f_a[None],
-            "f_B": f_b[None],
-            "f_AB": f_ab[:, None],
+        # Twice, since SciPy cannot take one outcome of one group.
+        told: dict[Literal["f_A", "f_B", "f_AB"], Floats] = {
+            "f_A": np.stack([f_a, f_a]),
+            "f_B": np.stack([f_b, f_b]),
+            "f_AB": np.stack([f_ab, f_ab], axis=1),
         }
-        found = sobol_indices(func=pages_, n=n)
-        value = np.atleast_1d(found.first_order), np.atleast_1d(found.total_order)
+        found = sobol_indices(func=told, n=n)
+        value = found.first_order.reshape(2, groups)[0], found.total_order.reshape(2, groups)[0]
     rows = np.random.default_rng([seed, 1]).integers(0, n, (RESAMPLES, n))
     again = np.stack(_saltelli(f_a[rows], f_b[rows], f_ab[:, rows]))
     low, high = np.quantile(again, [0.5 - level / 2.0, 0.5 + level / 2.0], axis=2)
