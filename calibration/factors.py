@@ -243,7 +243,7 @@ def _known(scenario: Scenario) -> dict[str, Parameter | None]:
     found: dict[str, Parameter | None] = {}
     for parameter in network_of(scenario).all_parameters:
         name = base_name(parameter.name, products)
-        if name in PURPOSES and name != "weight":
+        if name != "weight":
             found.setdefault(name, parameter)
     traits = list(_TRAITS) if products else ["b_cells"]
     if scenario.patients.prior_cd19_therapy.probability > 0.0:
@@ -261,6 +261,8 @@ def _reason_to_hold(scenario: Scenario, name: str, parameter: Parameter | None) 
         return ""
     if name.split("_", maxsplit=1)[0] in _DONE or name == "fitness":
         return "what is done to patients, drugs included, or their own luck"
+    if name not in PURPOSES:
+        return "has no place among the laws of patients"
     if name.startswith("strength_") and all(
         len(scenario.products[one].targets) == 1 for one in scenario.used_products()
     ):

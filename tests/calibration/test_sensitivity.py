@@ -71,7 +71,9 @@ class TestSobol:
         design = pages(4096, 3, [[0, 2], [1]], seed=1)
         found, _ = sobol(*at(ishigami, design), seed=1)
         assert found.value == pytest.approx([1.0 - first[1], first[1]], abs=0.03)
-        assert abs(found.value[0] - first[0] - first[2]) > 0.1, "the sum of its single indices is another number"
+        assert abs(found.value[0] - first[0] - first[2]) > 0.1, (
+            "the sum of its single indices is another number"
+        )
         assert total[2] > 0.1
 
     def test_estimates_are_scipys(self):
@@ -220,7 +222,8 @@ class TestGivenData:
         """200 data sets in which nothing tells: Binomial(200, 0.05) alarms are 1 to 23 with probability above 0.999."""
         rng = np.random.default_rng(1)
         found = [
-            given_data(rng.random((150, 1)), rng.standard_normal(150), seed=seed).null[0] for seed in range(200)
+            given_data(rng.random((150, 1)), rng.standard_normal(150), seed=seed).null[0]
+            for seed in range(200)
         ]
         assert 1 <= sum(p <= 0.05 for p in found) <= 23
         assert 60 <= sum(p <= 0.5 for p in found) <= 140
