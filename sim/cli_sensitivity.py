@@ -105,7 +105,7 @@ def command(
       cd19_negative_relapse, cd22_low_relapse, positive_relapse, alive, peak.
 
     Relapses count up to a year, and are shares of the infused unless said otherwise. Correlations, indices and their intervals are written as
-    tables, and drawn as tornado figures coloured by kind of evidence. With the defaults an arm takes 49,000 simulated patients: 100 s of
+    tables, and drawn as tornado figures coloured by kind of evidence. With the defaults an arm takes 49,000 simulated patients: about 100 s of
     processor time, shared by the cores.
 
     \b

@@ -115,7 +115,14 @@ def _print(study: Study, seed: int) -> None:
         unit = "log10 cells/uL, " if OUTCOMES[outcome].how == "log10 median" else ""
         noise = f"{100 * study.noise[arm, outcome]:.0f} % of the variance is averaging error"
         print_table(f"{label}: {unit}mean {mean:.2f}, SD {sd:.2f} over {n} points, {noise}", columns, rows)
+        if not _has_indices(study, arm, outcome):
+            print("  No Sobol indices: it is known in fewer than half of the rows of their design.\n")
     print(f"Which conclusions rest on assumed numbers? {verdict(study)}")
+
+
+def _has_indices(study: Study, arm: str, outcome: str) -> bool:
+    """Say whether Sobol indices of an outcome are known."""
+    return any(one.known for one in study.find(arm, outcome, "sobol_total"))
 
 
 def _why_not(study: Study, arm: str, outcome: str) -> str:
@@ -155,17 +162,20 @@ def verdict(study: Study) -> str:
     """Return one line: the share of each outcome's variance that would be left if all but the assumed numbers were known."""
     from calibration.study import OUTCOMES
 
-    told, sure = [], []
+    told, sure, untold = [], [], []
     for arm, outcome in study.asked:
+        label = f"{OUTCOMES[outcome].label} ({arm})"
         total = [
-            one for one in study.find(arm, outcome, "sobol_total") if one.together and one.kind == "assumed"
+            one
+            for one in study.find(arm, outcome, "sobol_total")
+            if one.together and one.kind == "assumed" and one.known and study.tells(arm, outcome)
         ]
-        if total and total[0].known and study.tells(arm, outcome):
-            label = f"{OUTCOMES[outcome].label} ({arm})"
-            told.append(f"{label} {100 * min(total[0].value, 1.0):.0f} %")
-            sure += [label] if total[0].low > _MOSTLY else []
+        told += [f"{label} {100 * min(one.value, 1.0):.0f} %" for one in total]
+        sure += [label for one in total if one.low > _MOSTLY]
+        untold += [] if total else [label]
+    rest = f" Nothing can be said of {', '.join(untold)}." if untold else ""
     if not told:
-        return "None can be said to: no outcome tells, or no factor is assumed."
+        return rest.strip()
     head = f"{len(sure)} of {len(told)} for more than half of their variance, at 95 %"
     sure_of = f" ({', '.join(sure)})" if sure else ""
-    return f"{head}{sure_of}. Variance left if all else were known: {', '.join(told)}."
+    return f"{head}{sure_of}. Variance left if all else were known: {', '.join(told)}.{rest}"
