@@ -9,9 +9,11 @@ likelihoods   formulas
 problem       from a point to its log density
 sampler       elliptical slices, by ask and tell
 diagnostics   convergence of chains, uniform ranks
+ranges        of numbers that are not estimated
 factors       numbers of a scenario that are not known, with the law that each has a priori
 sensitivity   which of them an outcome depends on: designs and estimators
-study         both on simulated patients
+outcomes      figures that are asked, and their averages
+study         all of it on simulated patients
 ============  ========================================================================================================================
 
 No posterior is shipped yet: every parameter of the shipped scenarios carries the kind of evidence that it rests on (``reported``, ``measured``

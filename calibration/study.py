@@ -22,14 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.factors import Opened
+from calibration.outcomes import OUTCOMES, averages
 from calibration.sensitivity import Index, given_data, noise_share, pages, prcc, sobol
 from sim.errors import InputError
 from sim.trial.courses import simulate_patients
 from sim.trial.draws import Score
-from sim.trial.measures import Among, measure, population
-from sim.trial.outcomes import Outcomes
 
-__all__ = ["FAILED", "FEWEST", "NOISY", "OUTCOMES", "Effort", "Estimate", "Outcome", "Study", "analyse"]
+__all__ = ["FAILED", "NOISY", "Effort", "Estimate", "Study", "analyse"]
 
 Floats = NDArray[np.float64]
 Progress = Callable[[int, int], None]
@@ -37,50 +36,10 @@ Method = Literal["prcc", "sobol_first", "sobol_total", "given_data"]
 
 FAILED = 0.1
 """Share of an arm's rows beyond which a point that failed in them says nothing."""
-FEWEST = 4
-"""Patients whom an average must rest on."""
 NOISY = 0.5
 """Share of averaging error in the variance beyond which an outcome's figures are not to be read."""
-YEAR = 365.0
 PIECE = 2048
 """Rows simulated between two reports of progress."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A figure of an arm.
-
-    Attributes
-    ----------
-    label : str
-    endpoint : str
-        Of `sim.trial.measures`, or ``positive_relapse``.
-    dated : bool
-        Whether it counts up to a year, or the end of the course where that is sooner.
-    among : str
-        Whose; in an arm that gives nothing the infused are the enrolled.
-    how : {"share", "log10 median"}
-    """
-
-    label: str
-    endpoint: str
-    dated: bool = False
-    among: Among = "infused"
-    how: Literal["share", "log10 median"] = "share"
-
-
-OUTCOMES: Mapping[str, Outcome] = {
-    "cr": Outcome("complete remission", "cr"),
-    "mrd_negative": Outcome("MRD-negative remission", "mrd_negative"),
-    "relapse": Outcome("relapse", "relapse", dated=True),
-    "relapse_of_responders": Outcome("relapse of responders", "relapse", dated=True, among="responders"),
-    "cd19_negative_relapse": Outcome("CD19-negative relapse", "cd19_negative_relapse", dated=True),
-    "cd22_low_relapse": Outcome("CD22-low relapse", "cd22_low_relapse", dated=True),
-    "positive_relapse": Outcome("antigen-positive relapse", "positive_relapse", dated=True),
-    "alive": Outcome("alive", "alive", dated=True),
-    "peak": Outcome("median peak of CAR T cells", "cmax", how="log10 median"),
-}
-"""What can be asked; relapses are shares of the infused but where that is said."""
 
 
 @dataclass(frozen=True)
@@ -388,9 +347,7 @@ class _Analysis:
                 self.points += count
                 self.left_out += int(bad.sum())
                 for k in mine:
-                    found = _averages(
-                        rows, self.asked[k][1], scenario.treats(arm), scenario.engine.horizon, m
-                    )
+                    found = averages(rows, self.asked[k][1], scenario.treats(arm), scenario.engine.horizon, m)
                     found[:, bad] = np.nan
                     out[:, k, piece] = found
                 if self.progress is not None:
@@ -404,46 +361,3 @@ class _Analysis:
             score = factor.score_of(draws[factor.name]) if factor.name in draws else factor.score(u[:, j])
             found[factor.name] = Score(np.repeat(score.shift, self.effort.patients), score.scale)
         return found
-
-
-def _averages(rows: Outcomes, name: str, treated: bool, horizon: float, m: int) -> Floats:
-    """Return an outcome of each point in two halves of its patients, shape (2, points).
-
-    The halves are moved so that their mean is the outcome of all its patients: where they differ in how many are known, it would not be.
-    """
-    outcome = OUTCOMES[name]
-    day = min(YEAR, horizon) if outcome.dated else None
-    if outcome.endpoint == "positive_relapse":
-        known = measure(rows, "relapse", day)
-        has = (rows["relapse_phenotype"] == "positive") & (rows["relapse_day"] <= day)
-        values = np.where(np.isnan(known), np.nan, has)
-    else:
-        values = measure(rows, outcome.endpoint, day)
-    among = "enrolled" if outcome.among == "infused" and not treated else outcome.among
-    values = np.where(population(rows, among), values, np.nan).reshape(-1, m)
-    if outcome.how == "log10 median":
-        # Below a thousandth of a cell per microlitre nothing is seen, and nothing is told apart.
-        values = np.log10(np.maximum(values, 1e-3))
-    average = _median if outcome.how == "log10 median" else _mean
-    whole = average(values)
-    whole[np.isfinite(values).sum(axis=1) < FEWEST] = np.nan
-    halves = np.stack([average(values[:, ::2]), average(values[:, 1::2])])
-    return np.asarray(halves + (whole - halves.mean(axis=0)))
-
-
-def _mean(values: Floats) -> Floats:
-    known = np.isfinite(values)
-    count = known.sum(axis=1)
-    sums = np.where(known, values, 0.0).sum(axis=1)
-    found = np.full(len(values), np.nan)
-    np.divide(sums, count, out=found, where=count > 0)
-    return found
-
-
-def _median(values: Floats) -> Floats:
-    found = np.full(len(values), np.nan)
-    for place, row in enumerate(values):
-        own = row[np.isfinite(row)]
-        if len(own):
-            found[place] = float(np.median(own))
-    return found

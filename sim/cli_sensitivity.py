@@ -115,7 +115,8 @@ def command(
       cartsim sensitivity dual-upfront --points 128 --patients 16 -o sensitivity
     """  # noqa: D301 - click ends a paragraph of its own lines with \b
     from calibration.factors import factors_of
-    from calibration.study import OUTCOMES, Effort, analyse
+    from calibration.outcomes import OUTCOMES
+    from calibration.study import Effort, analyse
     from sim.cli_progress import supervised
     from sim.trial.run_directory import RunDirectory, default_path
     from sim.trial.scenario_io import kind_of
@@ -238,7 +239,7 @@ def _csv(rows: list[dict[str, Any]]) -> str:
 
 def _draw(folder: RunDirectory, study: Study) -> None:
     """Draw for each outcome the tornado of PRCC, and that of total Sobol indices."""
-    from calibration.study import OUTCOMES
+    from calibration.outcomes import OUTCOMES
     from sim.tornado import Bar, tornado
 
     labels = {"prcc": "Partial rank correlation, 95 %", "sobol_total": "Total Sobol index, 95 %"}

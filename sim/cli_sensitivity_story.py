@@ -94,7 +94,7 @@ def text(study: Study, seed: int) -> str:
 
 
 def _print(study: Study, seed: int) -> None:
-    from calibration.study import OUTCOMES
+    from calibration.outcomes import OUTCOMES
 
     scenario, effort, factors = study.opened.scenario, study.effort, study.opened.factors
     own = len({one.factor for one in study.estimates if one.method == "sobol_total" and not one.together})
@@ -160,7 +160,7 @@ def _cell(one: Estimate | None) -> str:
 
 def verdict(study: Study) -> str:
     """Return one line: the share of each outcome's variance that would be left if all but the assumed numbers were known."""
-    from calibration.study import OUTCOMES
+    from calibration.outcomes import OUTCOMES
 
     told, sure, untold = [], [], []
     for arm, outcome in study.asked:

@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from calibration.factors import RANGES, factors_of
+from calibration.factors import factors_of
 from calibration.priors import QUANTITIES
+from calibration.ranges import RANGES
 from sim.trial.cohort import draw
 from sim.trial.draws import Draws
 from sim.trial.quantities import base_name
