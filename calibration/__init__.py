@@ -13,7 +13,7 @@ ranges        of numbers that are not estimated
 factors       numbers of a scenario that are not known, with the law that each has a priori
 sensitivity   which of them an outcome depends on: designs and estimators
 outcomes      figures that are asked, and their averages
-study         all of it on simulated patients
+sensitivity_study  all of it on simulated patients
 ============  ========================================================================================================================
 
 No posterior is shipped yet: every parameter of the shipped scenarios carries the kind of evidence that it rests on (``reported``, ``measured``

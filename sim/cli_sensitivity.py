@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from calibration.study import Effort, Study
+    from calibration.sensitivity_study import Effort, Study
     from sim.trial.run_directory import RunDirectory
     from sim.trial.scenario import Scenario
 
@@ -116,7 +116,7 @@ def command(
     """  # noqa: D301 - click ends a paragraph of its own lines with \b
     from calibration.factors import factors_of
     from calibration.outcomes import OUTCOMES
-    from calibration.study import Effort, analyse
+    from calibration.sensitivity_study import Effort, analyse
     from sim.cli_progress import supervised
     from sim.trial.run_directory import RunDirectory, default_path
     from sim.trial.scenario_io import kind_of
@@ -210,7 +210,7 @@ def _write(folder: RunDirectory, study: Study, seed: int, *, figures: bool) -> N
     """Write the tables, and the figures of each outcome."""
     import numpy as np
 
-    from calibration.study import Estimate
+    from calibration.sensitivity_study import Estimate
     from sim.trial.tables import write_parquet
 
     columns = {name: np.array([getattr(one, name) for one in study.estimates]) for name in Estimate._fields}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sim.cli_output import print_table
 
 if TYPE_CHECKING:
-    from calibration.study import Estimate, Study
+    from calibration.sensitivity_study import Estimate, Study
 
 __all__ = ["factor_rows", "missing", "outcome_rows", "record", "text", "verdict"]
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from calibration import sensitivity, study
-from calibration.study import Estimate
+from calibration.sensitivity_study import Estimate
 from sim import cli
 from sim.trial.tables import write_parquet
 from tests.calibration.known_patients import Known

@@ -8,7 +8,7 @@ from scipy.special import ndtr
 
 from calibration import sensitivity, study
 from calibration.factors import factors_of
-from calibration.study import Effort, analyse
+from calibration.sensitivity_study import Effort, analyse
 from sim.errors import InputError
 from sim.trial.scenario_io import load
 from tests.calibration.known_patients import DECIDES, HALF, SCENARIO, Known
