@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 from sim.errors import InputError
 from sim.models.antigen import ANTIGENS, AntigenClass, AntigenGrid, RecognitionForm
 
-__all__ = ["RULES", "Design", "ProductDesign", "total"]
+__all__ = ["AT_RELAPSE", "RULES", "Design", "ProductDesign", "total"]
 
 DISH = "dish"
 """The one site without a host."""
-RULES = ("remission", "non_responder", "relapse")
-"""What an infusion may wait for: marrow blasts below a limit on a day, at or above it on a day, or reaching it from a day on."""
+AT_RELAPSE = ("relapse", "cd19_negative_relapse")
+"""Rules that answer a relapse, whose day is not known beforehand: any, or one that lacks CD19."""
+RULES = ("remission", "non_responder", *AT_RELAPSE)
+"""What an infusion may wait for: marrow blasts below a limit on a day, at or above it on a day, or reaching it from a day on; the last
+asks also that a share of the leukaemia lacks CD19 then."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class ProductDesign:
     infusions : int
         How many infusion slots the network holds; a slot that a patient does not use has an infinite time.
     rules : tuple of str
-        Further infusion slots that depend on the patient: each "remission", "non_responder" or "relapse".
+        Further infusion slots that depend on the patient: each one of `RULES`.
     construct : str
         What the host's immunity recognises; products of one construct share their anti-CAR lymphocytes. The name by default.
     """

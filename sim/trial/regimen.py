@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from sim.models.antigen import LADDER_REACH, AntigenGrid, RecognitionForm
-from sim.models.design import RULES, Design, ProductDesign
+from sim.models.design import AT_RELAPSE, RULES, Design, ProductDesign
 from sim.trial.laws import ByBurden, Law
 from sim.trial.scenario import Scenario
 from sim.trial.scenario_schema import Bridging, Consolidation, Infusion, Lymphodepletion, Product
@@ -151,7 +151,7 @@ def _waiting(
     rule = infusion.only_if
     lead = 0.0 if given is None else -given.start
     early = max(lead - infusion.delay, 0.0)
-    day = infusion.day - (early if rule != "relapse" else 0.0)
+    day = infusion.day - (0.0 if rule in AT_RELAPSE else early)
     delay = max(infusion.delay + early, FIRST_WAIT)
     out = []
     for part, (lag, fraction) in enumerate(_parts(infusion)):

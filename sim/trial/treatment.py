@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sim.models.design import AT_RELAPSE
 from sim.trial.biology import fitness
 from sim.trial.laws import ByBurden, Law, Lognormal
 from sim.trial.quantities import DEFAULTS
@@ -121,9 +122,11 @@ def _infuse(sheet: Sheet, infusion: PlannedInfusion, blasts: Floats, infused: Fl
         sheet.parameters[f"infusion_time_{slot}"] = day
         return
     criteria = sheet.scenario.criteria
-    limit = criteria.relapse_blasts if infusion.rule == "relapse" else criteria.remission_blasts
+    limit = criteria.relapse_blasts if infusion.rule in AT_RELAPSE else criteria.remission_blasts
     sheet.parameters[f"decision_time_{slot}"] = day
     sheet.parameters[f"decision_blasts_{slot}"] = sheet.constant(limit)
+    if infusion.rule == "cd19_negative_relapse":
+        sheet.parameters[f"decision_share_{slot}"] = sheet.constant(criteria.antigen_negative_share)
     sheet.parameters[f"infusion_delay_{slot}"] = sheet.constant(infusion.delay)
     sheet.parameters[f"lymphodepletion_delay_{slot}"] = sheet.constant(infusion.lymphodepletion_delay)
 
