@@ -37,6 +37,7 @@ __all__ = [
     "Infusion",
     "Lymphodepletion",
     "Manufacturing",
+    "Node",
     "SplitPart",
     "Supportive",
     "Transplant",
@@ -166,6 +167,14 @@ class SplitPart(Block):
     fraction: Share
 
 
+class Node(Block):
+    """A site outside the marrow: killing there relative to the marrow, its share of the leukaemia, and its exchange with the marrow (1/day)."""
+
+    access: Fraction | None = None
+    share: Fraction | None = None
+    exchange: Rate | None = None
+
+
 def _word_or_block(value: object) -> str:
     return "<word>" if isinstance(value, str) else "<block>"
 
@@ -176,6 +185,9 @@ LymphodepletionChoice = Annotated[
 ]
 TransplantChoice = Annotated[Word | Annotated[Transplant, Tag("<block>")], Discriminator(_word_or_block)]
 BridgingChoice = Annotated[Word | Annotated[Bridging, Tag("<block>")], Discriminator(_word_or_block)]
+NodeChoice = Annotated[
+    Annotated[Literal["none"], Tag("<word>")] | Annotated[Node, Tag("<block>")], Discriminator(_word_or_block)
+]
 ConsolidationChoice = Annotated[
     Word | Annotated[tuple[Consolidation, ...], Tag("<block>")], Discriminator(_word_or_block)
 ]
@@ -188,10 +200,11 @@ class Infusion(Block):
     ----------
     product : str
         Name of a product.
-    only_if : {"always", "remission", "non_responder", "relapse"}
-        What must hold.
+    only_if : {"always", "remission", "non_responder", "relapse", "cd19_negative_relapse"}
+        What must hold. A relapse is one without CD19 when the share of the leukaemia that lacks it is at least
+        ``criteria.antigen_negative_share`` on the day on which the blasts pass ``criteria.relapse_blasts``.
     day : float
-        Day of the infusion; under a rule, the day on which it is decided ("relapse": from which on).
+        Day of the infusion; under a rule, the day on which it is decided (at a relapse: from which on).
     delay : float
         Days from the decision to the infusion; 0 for "always" and "remission", 14 for the others unless given.
     dose : Law or ByBurden
@@ -203,7 +216,7 @@ class Infusion(Block):
     """
 
     product: Name
-    only_if: Literal["always", "remission", "non_responder", "relapse"] = "always"
+    only_if: Literal["always", "remission", "non_responder", "relapse", "cd19_negative_relapse"] = "always"
     day: Annotated[float, Scalar(Rule("time", low=0.0, high=36525.0))]
     delay: Annotated[float, Scalar(Rule("time", low=0.0, high=365.0))]
     dose: Dose
@@ -216,7 +229,7 @@ class Infusion(Block):
     def _default_delay(cls, raw: Any) -> Any:
         """Let a rule's infusion wait two weeks, and a planned one not."""
         if isinstance(raw, dict) and "delay" not in raw:
-            return {**raw, "delay": 14.0 if raw.get("only_if") in {"non_responder", "relapse"} else 0.0}
+            return {**raw, "delay": 0.0 if raw.get("only_if", "always") in {"always", "remission"} else 14.0}
         return raw
 
 
@@ -237,6 +250,10 @@ class Arm(Block):
         Courses of chemotherapy after the infusion: the scenario's, none, or the arm's own.
     patients : Traits, optional
         Traits in which this arm's patients differ.
+    node : "none" or Node, optional
+        Where the disease sits outside the marrow: nowhere, or by numbers of the arm in place of those of the model's node; None for these.
+    kinetics_only : bool, optional
+        Whether the arm is there for the kinetics of its cells alone, as of another disease: no outcome of it is told or drawn.
     """
 
     label: Text = ""
@@ -247,4 +264,6 @@ class Arm(Block):
     bridging: BridgingChoice = "inherit"
     consolidation: ConsolidationChoice = "inherit"
     patients: Traits | None = None
+    node: NodeChoice | None = None
+    kinetics_only: Flag | None = None
     note: Text = ""

@@ -11,7 +11,17 @@ from sim.trial.laws import ByBurden, Law
 if TYPE_CHECKING:
     from sim.trial.scenario import Scenario
     from sim.trial.scenario_reported import Reported
-    from sim.trial.scenario_schema import Arm, Bridging, Consolidation, Engine, Product
+    from sim.trial.scenario_schema import (
+        Arm,
+        Bridging,
+        Consolidation,
+        Engine,
+        ModelBlock,
+        Node,
+        Product,
+        Traits,
+    )
+
 
 __all__ = ["Row", "Section", "evidence", "markdown", "product_rows", "reported_text", "sections"]
 
@@ -78,7 +88,8 @@ def sections(scenario: Scenario) -> list[Section]:
     return [
         ("Patients", people),
         *([("Products", product_rows(scenario.products))] if scenario.products else []),
-        ("Arms", [(name, _arm_text(arm), _arm_origin(arm)) for name, arm in scenario.arms.items()]),
+        *([("Sites", _site_rows(scenario.model))] if len(scenario.model.sites) > 1 else []),
+        ("Arms", [row for name, arm in scenario.arms.items() for row in _arm_rows(name, arm)]),
         *([("Course", course)] if course else []),
         *([("Parameters", numbers)] if numbers else []),
         ("Assay", measured),
@@ -161,6 +172,29 @@ def markdown(scenario: Scenario) -> str:
     return "\n".join(head)
 
 
+def _site_rows(model: ModelBlock) -> list[Row]:
+    """Return where the disease sits, and the numbers of the node that hold in every arm without its own."""
+    return [("sites", ", ".join(model.sites), ""), *_laws("node: ", model.node)]
+
+
+def _arm_rows(name: str, arm: Arm) -> list[Row]:
+    """Return what an arm does, and a row for each number in which its patients or its node differ."""
+    rows = [(name, _arm_text(arm), _arm_origin(arm)), *_laws(f"{name}: ", arm.patients)]
+    if isinstance(arm.node, str):
+        return [*rows, (f"{name}: node", "no disease there", "")]
+    return [*rows, *_laws(f"{name}: node ", arm.node)]
+
+
+def _laws(front: str, block: Node | Traits | None) -> list[Row]:
+    """Return a row for each law of a block."""
+    given = () if block is None else tuple(block)
+    return [
+        (front + key.replace("_", " "), law.describe(), evidence(law))
+        for key, law in given
+        if isinstance(law, Law)
+    ]
+
+
 def _arm_text(arm: Arm) -> str:
     parts = []
     for infusion in arm.infusions:
@@ -173,7 +207,8 @@ def _arm_text(arm: Arm) -> str:
     if not isinstance(arm.consolidation, str):
         parts += [f"consolidation {_chemotherapy(course)}" for course in arm.consolidation]
     enrolled = f"; {arm.enrolled} enrolled" if arm.enrolled is not None else ""
-    return ("; ".join(parts) or "no infusion") + enrolled
+    alone = "; shown for its kinetics alone" if arm.kinetics_only else ""
+    return ("; ".join(parts) or "no infusion") + enrolled + alone
 
 
 def _chemotherapy(given: Bridging | Consolidation) -> str:
