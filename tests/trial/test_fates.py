@@ -38,14 +38,17 @@ def closed_figures():
         (patient(events={"death_infection": 100.0}), "death in remission"),
         (patient(events={"death_leukaemia": 100.0}), "unclassified"),
         (relapsing(200), "positive"),
-        (relapsing(200, events={"death_leukaemia": 250.0}), "positive"),
+        (relapsing(200, events={"death_leukaemia": 300.0}), "positive"),
         (relapsing(200, cd19_negative_cells=((START, 0.0), (100, 1e11))), "cd19-negative"),
         (relapsing(200, cd22_mean_density=((START, 3000.0), (100, 300.0))), "cd22-low"),
         (patient(ILL), "no remission"),
         (patient(ILL, events={"death_treatment": 9.0}), "no remission"),
         (patient(extramedullary_cells=((START, 1e10),)), "no remission, marrow clear"),
         (
-            patient(((START, 0.6), (10, 1e-9), (170, 0.3), (220, 1e-9)), events={"reinfusion_cd22_cd19_negative_relapse_0": 200.0}),
+            patient(
+                ((START, 0.6), (10, 1e-9), (170, 0.3), (220, 1e-9)),
+                events={"reinfusion_cd22_cd19_negative_relapse_0": 200.0},
+            ),
             "remission after re-infusion",
         ),
         (relapsing(170, events={"reinfusion_cd22_cd19_negative_relapse_0": 200.0}), "positive"),
@@ -61,28 +64,31 @@ def test_everybody_has_the_fate_that_his_course_says(one, fate):
 
 
 def test_shares_are_those_of_the_infused_who_can_be_judged():
-    one = patient(events={"infusion_cd19_0": 0.0})
-    dropped = patient(ILL)
-    found = shares(judged(one, one, relapsing(200, events={"infusion_cd19_0": 0.0}), dropped, observed={"treated": True}), DAYS)
+    people = (patient(), patient(), relapsing(200), patient(ILL))
+    found = shares(judged(*people, observed={"infused": [True, True, True, False]}), DAYS)
     assert found.size == 3
     assert {name: share for name, share in found.shares.items() if share} == {
         "in remission": pytest.approx(2 / 3),
         "positive": pytest.approx(1 / 3),
     }
     assert tuple(found.shares) == FATES
-    untreated = shares(judged(dropped, observed={"treated": False}), DAYS)
+    untreated = shares(judged(patient(ILL), observed={"infused": False, "treated": False}), DAYS)
     assert (untreated.size, untreated.peak, untreated.lasting) == (1, None, None)
     assert untreated.shares["no remission"] == 1.0
 
 
 def test_cells_that_are_still_seen_at_the_last_look_or_at_death_have_not_gone():
-    given = {"infusion_cd19_0": 0.0}
-
     def cells(until: float, peak: float = 10.0, **events: float):
-        return patient(events=given | events, car_t_blood=((START, 0.0), (1, peak), (until, 0.0)))
+        return patient(events=events, car_t_blood=((START, 0.0), (1, peak), (until, 0.0)))
 
     # Gone from day 51, 101 and 201 on; one still there on day 400, one dead with them on day 30.
-    people = [cells(51), cells(101, 20.0), cells(201, 30.0), cells(500, 40.0), cells(500, 50.0, death_infection=30.0)]
+    people = [
+        cells(51),
+        cells(101, 20.0),
+        cells(201, 30.0),
+        cells(500, 40.0),
+        cells(500, 50.0, death_infection=30.0),
+    ]
     found = shares(judged(*people), DAYS)
     # The death leaves four at risk: a quarter is gone by day 50, half by day 100, three quarters by day 200. A quarter exactly is a
     # level piece of the curve, of which the middle counts.
@@ -144,7 +150,9 @@ class TestKineticsOnly:
         assert result.labels["lowest"] not in {line.get_label() for line in twin.km().lines}
         assert len(twin.incidence(by="phenotype")) == 1
         bars = twin.fates()[0]
-        assert [text.get_text() for text in bars.texts if "alone" in text.get_text()] == ["shown for its kinetics alone"]
+        assert [text.get_text() for text in bars.texts if "alone" in text.get_text()] == [
+            "shown for its kinetics alone"
+        ]
 
     def test_a_reported_row_of_no_arm_is_of_the_others(self, twin):
         row = {"id": "cr", "endpoint": "cr", "events": 1, "of": 2}
