@@ -156,7 +156,7 @@ def _lasting(ax: Axes, arms: Mapping[str, ArmFates], height: NDArray[np.int64], 
         early, middle, late = arm.lasting / DAYS_PER_MONTH
         if np.isnan(early):
             ax.annotate(
-                "longer",
+                "not reached",
                 (1.0, y),
                 xycoords=ax.get_yaxis_transform(),
                 ha="right",

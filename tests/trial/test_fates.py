@@ -116,7 +116,7 @@ def test_bars_marks_and_legend_say_what_the_summary_says():
     assert medians == [40.0, 80.0]
     # A quarter is reached, the half is not: the line leaves through the right edge; of the other arm no quarter is.
     assert [line.get_marker() for line in lasting.lines] == ["None", ">"]
-    assert [text.get_text() for text in lasting.texts] == ["longer"]
+    assert [text.get_text() for text in lasting.texts] == ["not reached"]
 
 
 def test_untreated_arm_has_bars_alone():
