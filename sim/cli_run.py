@@ -115,9 +115,10 @@ def _tell(result: Result, as_json: bool) -> None:
             figures = result.path / "figures"
             print(f"\nTables and provenance: {result.path}")
             if figures.is_dir():
-                print(
-                    f"Figures: {figures} ({', '.join(sorted(file.stem for file in figures.glob('*.png')))})"
-                )
+                drawn = sorted(file.stem for file in figures.glob("*.png"))
+                print(f"Figures: {figures} ({', '.join(drawn)})")
+                if result.scenario.answer in drawn:
+                    print(f"The question is answered by: {figures / f'{result.scenario.answer}.png'}")
     if result.failed:
         typer.echo(
             f"{result.failed} of {result.outcomes.rows} rows failed; they are in no outcome; "

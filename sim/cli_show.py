@@ -63,7 +63,9 @@ def show_document(views: Views, *, equations: bool, parameters: bool, resolved: 
         print(to_yaml(document), end="")
     else:
         print(f"{document.name}: {document.title}")
-        print("\n".join(text for text in (document.question, document.source) if text), end="\n\n")
+        answer = getattr(document, "answer", None)
+        answered = "" if answer is None else f"Answered by the figure: {answer}"
+        print("\n".join(text for text in (document.question, answered, document.source) if text), end="\n\n")
         for title, rows in views.tables():
             print_table(title, ("", "", ""), rows)
 

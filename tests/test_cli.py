@@ -584,7 +584,8 @@ def test_a_command_that_reads_imports_nothing_heavy(arguments):
 )
 def test_a_command_that_reads_answers_within_half_a_second(arguments):
     best = min(timed(arguments) for _ in range(5))
-    assert best <= 0.5
+    # Half a second for eight files: the library has more, and may grow.
+    assert best <= 0.5 * max(1.0, (len(arguments) - 1) / 8.0)
 
 
 def timed(arguments: list[str]) -> float:

@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 from sim.errors import InputError
 from sim.models.antigen import ANTIGENS, AntigenClass, AntigenGrid, RecognitionForm
 
-__all__ = ["RULES", "Design", "ProductDesign", "total"]
+__all__ = ["AT_RELAPSE", "RULES", "Design", "ProductDesign", "total"]
 
 DISH = "dish"
 """The one site without a host."""
-RULES = ("remission", "non_responder", "relapse", "finding")
-"""What an infusion may wait for: marrow blasts below a limit on a day, at or above it on a day, or reaching it from a day on; or what the
-assays of a visit find."""
+AT_RELAPSE = ("relapse", "cd19_negative_relapse")
+"""Rules that answer a relapse, whose day is not known beforehand: any, or one that lacks CD19."""
+RULES = ("remission", "non_responder", *AT_RELAPSE, "finding")
+"""What an infusion may wait for: marrow blasts below a limit on a day, at or above it on a day, or reaching it from a day on, the second kind
+of relapse also that a share of the leukaemia lacks CD19 then; or what the assays of a visit find."""
 
 
 @dataclass(frozen=True)

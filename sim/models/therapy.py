@@ -12,7 +12,7 @@ the B cells that count as recovered. An infinite limit is never reached: that fi
 
 from __future__ import annotations
 
-from sim.models.design import Design, ProductDesign
+from sim.models.design import AT_RELAPSE, Design, ProductDesign
 from sim.models.effectors import car_t_cells
 from sim.network.network import Network
 
@@ -84,9 +84,12 @@ def _declare_product(net: Network, product: ProductDesign) -> None:
 def _declare_rule(net: Network, rule: str, slot: str) -> None:
     """Add the flag of a decision by marrow blasts, and what it goes by."""
     net.species(f"decided_{slot}", 0.0, kind="concentration", unit="1", description="1 once decided")
-    if rule == "relapse":
+    if rule in AT_RELAPSE:
         about = "time since the decision"
         net.species(f"clock_{slot}", 0.0, kind="concentration", unit="day", description=about)
+    if rule == "cd19_negative_relapse":
+        about = "share of the leukaemia without CD19 from which a relapse counts"
+        net.parameter(f"decision_share_{slot}", 0.5, "1", description=about)
     about = "day of the decision, or from which a relapse counts; infinite: never"
     net.parameter(f"decision_time_{slot}", NEVER, "day", description=about)
     about = "marrow blasts that part remission from disease"
@@ -205,10 +208,15 @@ def _add_waiting(net: Network, design: Design, product: ProductDesign, rule: str
     survive, lowered = _lymphodepletion(design, slot)
     added, changed = _infusion(product.name, slot)
     delays = f"lymphodepletion_delay_{slot}", f"infusion_delay_{slot}"
-    if rule == "relapse":
+    if rule in AT_RELAPSE:
         clock = f"clock_{slot}"
         net.reaction(f"clock {slot}", {clock: 1}, decided)
-        net.event(f"decision_{slot}", when=disease, if_=f"time >= {day}", set={decided: 1})
+        counts = f"time >= {day}"
+        if rule == "cd19_negative_relapse":
+            # Judged when the blasts pass the limit: an antigen-negative majority that builds up without a remission is no relapse.
+            negative = f"cd19_negative_cells - decision_share_{slot}*leukaemia_cells"
+            counts = f"min(time - {day}, {negative}) >= 0"
+        net.event(f"decision_{slot}", when=disease, if_=counts, set={decided: 1})
         due = [f"{clock} >= {delay}" for delay in delays]
         net.event(f"lymphodepletion_{slot}", when=due[0], survive=survive, set=lowered)
         net.event(f"reinfusion_{slot}", when=due[1], add=added, set=changed)

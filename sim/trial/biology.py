@@ -52,7 +52,7 @@ def _laws_of_scenario(sheet: Sheet) -> Iterator[tuple[str, Law]]:
         for full, base in bases.items():
             if name in (full, base):
                 yield full, law
-    node = sheet.scenario.model.node
+    node = sheet.scenario.node_of(sheet.arm)
     for what in ("access", "share", "exchange"):
         given = None if node is None else getattr(node, what)
         if given is not None:
@@ -91,5 +91,7 @@ def fitness(sheet: Sheet, name: str, order: int) -> Floats:
         product.fitness_offset
     )
     left = sheet.value("failed_programme", None)
+    if sheet.traits.t_cell_fitness is not None:
+        programme = programme * sheet.draws.value("t_cell_fitness", sheet.traits.t_cell_fitness)
     out: Floats = np.where(failed(sheet, product), left * programme, programme)
     return out

@@ -19,7 +19,7 @@ __all__ = ["Document"]
 
 # What tells a reader where numbers come from, but changes none.
 _WORDS = frozenset(
-    {"name", "title", "question", "source", "notes", "note", "label", "kind", "extends", "reported"}
+    {"name", "title", "question", "answer", "source", "notes", "note", "label", "kind", "extends", "reported"}
 )
 
 

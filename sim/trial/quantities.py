@@ -53,6 +53,7 @@ _TRAITS = {
     "failed_expansion": 132,
     "cd28_memory_death_ratio": 133,
     "trial_effects": 134,
+    "t_cell_fitness": 135,
 }
 
 # Parameters of the model, without the names of products and slots, in the order in which they came to vary.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from sim.errors import InputError
+from sim.trial.fates import shares
 from sim.trial.outcomes import Outcomes
 from sim.trial.reported import Comparison, compare_reported
 from sim.trial.scenario import Scenario
@@ -25,6 +26,7 @@ from sim.trial.summary import (
     relapse_incidence,
     summarise,
     survival_curve,
+    untold,
 )
 from sim.trial.tables import Columns
 from sim.trial.uncertainty import Grouping
@@ -118,7 +120,8 @@ class Result:
     def rows(self) -> list[Row]:
         """Lines of the summary, each with its 95 % interval."""
         rule, horizon = self.scenario.criteria.transplant, self.scenario.engine.horizon
-        return summarise(self.outcomes, self.arms, rule, horizon=horizon)
+        rows = summarise(self.outcomes, self.arms, rule, horizon=horizon)
+        return [row if self._told(row.arm) else untold(row) for row in rows]
 
     @cached_property
     def comparisons(self) -> list[Comparison]:
@@ -126,8 +129,15 @@ class Result:
         parts = {arm: self.outcomes.arm(arm) for arm in self.arms}
         enrolled = {arm: self.scenario.arms[arm].enrolled for arm in self.arms}
         rule = self.scenario.criteria.transplant
+        told = {arm: part for arm, part in parts.items() if self._told(arm)}
         return [
-            compare_reported(row, parts, enrolled=enrolled, transplant=rule, grouping=self.grouping)
+            compare_reported(
+                row,
+                parts if row.arm or row.arms else told,
+                enrolled=enrolled,
+                transplant=rule,
+                grouping=self.grouping,
+            )
             for row in self.scenario.reported
         ]
 
@@ -189,7 +199,9 @@ class Result:
             )
         rule = self.scenario.criteria.transplant
         found = {
-            self.labels[arm]: survival_curve(self.outcomes.arm(arm), endpoint, rule) for arm in self.arms
+            self.labels[arm]: survival_curve(self.outcomes.arm(arm), endpoint, rule)
+            for arm in self.arms
+            if self._told(arm)
         }
         curves = {label: curve for label, curve in found.items() if curve is not None}
         if not curves:
@@ -224,7 +236,11 @@ class Result:
         if event != "relapse":
             raise InputError(f"event: {event!r}; only relapse has causes that compete; choose it")
         rule = self.scenario.criteria.transplant
-        found = {self.labels[arm]: relapse_incidence(self.outcomes.arm(arm), rule, by) for arm in self.arms}
+        found = {
+            self.labels[arm]: relapse_incidence(self.outcomes.arm(arm), rule, by)
+            for arm in self.arms
+            if self._told(arm)
+        }
         curves = {label: curve for label, curve in found.items() if curve is not None}
         if not curves:
             raise InputError(
@@ -232,6 +248,29 @@ class Result:
             )
         xlabel = f"Months since {self.scenario.day_zero}"
         return plots.incidence(curves, xlabel=xlabel, until=self.scenario.engine.horizon)
+
+    def fates(self) -> list[Axes]:
+        """Draw what became of the patients of each arm by the end of follow-up, how far their CAR T cells grew and how long they stayed.
+
+        Raises
+        ------
+        InputError
+            Where no patient was computed.
+        """
+        from sim import outcome_plots
+
+        days = self.courses["day"]
+        arms = {
+            self.labels[arm]: shares(self.outcomes.arm(arm), days, kinetics_only=not self._told(arm))
+            for arm in self.arms
+        }
+        if not any(arm.size for arm in arms.values()):
+            raise InputError("outcomes: no patient was computed; nothing to draw; look at failures.csv")
+        return outcome_plots.outcomes(arms, until=self.scenario.engine.horizon)
+
+    def _told(self, arm: str) -> bool:
+        """Say whether the outcomes of an arm are told, and not its kinetics alone."""
+        return not self.scenario.arms[arm].kinetics_only
 
     def kinetics(self) -> list[Axes]:
         """Draw CAR T cells in blood and blasts in marrow over time: median, 50 and 90 % bands, infusions marked.

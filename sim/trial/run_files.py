@@ -67,6 +67,7 @@ def _one(draw: Callable[[Result], Axes]) -> Callable[[Result], list[Axes]]:
 
 #: Name of each figure and what draws it; one that has nothing to show raises InputError and is left out.
 FIGURES: Mapping[str, Callable[[Result], list[Axes]]] = {
+    "outcomes": lambda result: result.fates(),
     "event_free_survival": _one(lambda result: result.km("efs")),
     "remission": _one(lambda result: result.km("remission")),
     "kinetics": lambda result: result.kinetics(),

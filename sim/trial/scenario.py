@@ -7,7 +7,7 @@ A scenario holds numbers and names only, never expressions. `sim.trial.scenario_
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -30,13 +30,26 @@ from sim.trial.scenario_schema import (
     Lymphodepletion,
     Manufacturing,
     ModelBlock,
+    Node,
     Patients,
     Product,
     Supportive,
     Transplant,
 )
 
-__all__ = ["Scenario"]
+__all__ = ["Figure", "Scenario"]
+
+Figure = Literal[
+    "outcomes",
+    "event_free_survival",
+    "remission",
+    "kinetics",
+    "relapse_by_phenotype",
+    "reported_beside_simulated",
+    "antigen_densities",
+    "residual_clones",
+]
+"""Figures of a run directory; `sim.trial.run_files.FIGURES` draws them."""
 
 
 class Scenario(Document):
@@ -44,6 +57,8 @@ class Scenario(Document):
 
     Attributes
     ----------
+    answer : str, optional
+        Name of the figure of a run that answers the question.
     model : ModelBlock
     products : dict of str to Product
     patients : Patients
@@ -68,6 +83,7 @@ class Scenario(Document):
     (15, 50)
     """
 
+    answer: Figure | None = None
     model: ModelBlock = ModelBlock()
     products: Annotated[dict[Name, Product], Freeze] = Field(default_factory=dict)
     patients: Patients
@@ -150,6 +166,16 @@ class Scenario(Document):
         if choice == "inherit":
             return self.consolidation
         return () if isinstance(choice, str) else choice
+
+    def node_of(self, arm: str) -> Node | None:
+        """Return the numbers of the node in an arm; None where the model's own hold, a share of 0 where it has no disease there."""
+        choice = self.arm(arm).node
+        if choice is None:
+            return self.model.node
+        if isinstance(choice, str):
+            return Node.model_validate({"share": 0.0})
+        own = {key: value for key, value in choice if value is not None}
+        return (self.model.node or Node()).model_copy(update=own)
 
     def treats(self, arm: str) -> bool:
         """Say whether an arm plans an infusion for everybody; one that only waits for its rule is no first treatment."""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["cross_check"]
 
+_KINETIC = ("tmax", "cmax", "auc_0_28")
+"""Endpoints of the CAR T cells alone."""
 _COURSE = ("fludarabine", "cyclophosphamide", "depth", "log_kill")
 """What a lymphodepletion does, apart from when."""
 
@@ -138,6 +140,13 @@ def _arms(scenario: Scenario) -> Iterator[Problem]:
                 "{...}",
                 "paired arms treat the same people",
                 "remove it, or set patients.paired: false",
+            )
+        if arm.node not in (None, "none") and "node" not in scenario.model.sites:
+            yield Problem(
+                (*at, "node"),
+                "{...}",
+                "describes a site that the model does not have",
+                "add node to model.sites",
             )
         for i, infusion in enumerate(arm.infusions):
             yield from _infusion(scenario, infusion, (*at, "infusions", i))
@@ -360,6 +369,9 @@ def _reported(scenario: Scenario) -> Iterator[Problem]:
         for place, arm in named:
             if arm not in scenario.arms:
                 yield Problem(place, f"'{arm}'", "must be one of the arms", suggest(arm, scenario.arms))
+            elif scenario.arms[arm].kinetics_only and row.endpoint not in _KINETIC:
+                rule = f"is there for its kinetics alone, and {row.endpoint} is an outcome"
+                yield Problem(place, f"'{arm}'", rule, "leave it out, or take kinetics_only from the arm")
         if row.at is not None and row.at > scenario.engine.horizon:
             yield _after_horizon((*at, "at"), row.at, scenario.engine.horizon)
 

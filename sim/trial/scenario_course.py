@@ -39,6 +39,7 @@ __all__ = [
     "Infusion",
     "Lymphodepletion",
     "Manufacturing",
+    "Node",
     "SplitPart",
     "Supportive",
     "Transplant",
@@ -195,6 +196,14 @@ class SplitPart(Block):
     fraction: Share
 
 
+class Node(Block):
+    """A site outside the marrow: killing there relative to the marrow, its share of the leukaemia, and its exchange with the marrow (1/day)."""
+
+    access: Fraction | None = None
+    share: Fraction | None = None
+    exchange: Rate | None = None
+
+
 def _word_or_block(value: object) -> str:
     return "<word>" if isinstance(value, str) else "<block>"
 
@@ -205,6 +214,9 @@ LymphodepletionChoice = Annotated[
 ]
 TransplantChoice = Annotated[Word | Annotated[Transplant, Tag("<block>")], Discriminator(_word_or_block)]
 BridgingChoice = Annotated[Word | Annotated[Bridging, Tag("<block>")], Discriminator(_word_or_block)]
+NodeChoice = Annotated[
+    Annotated[Literal["none"], Tag("<word>")] | Annotated[Node, Tag("<block>")], Discriminator(_word_or_block)
+]
 ConsolidationChoice = Annotated[
     Word | Annotated[tuple[Consolidation, ...], Tag("<block>")], Discriminator(_word_or_block)
 ]
@@ -217,12 +229,13 @@ class Infusion(Block):
     ----------
     product : str
         Name of a product.
-    only_if : {"always", "remission", "non_responder", "relapse", "finding"}
-        What must hold.
+    only_if : {"always", "remission", "non_responder", "relapse", "cd19_negative_relapse", "finding"}
+        What must hold. A relapse is one without CD19 when the share of the leukaemia that lacks it is at least
+        ``criteria.antigen_negative_share`` on the day on which the blasts pass ``criteria.relapse_blasts``.
     any_of : tuple of {"mrd_positive", "b_cell_recovery"}
         With "finding", as in `Decision`: findings of the visit on `day`, of which one is enough.
     day : float
-        Day of the infusion; under a rule, the day on which it is decided ("relapse": from which on; "finding": of the visit).
+        Day of the infusion; under a rule, the day on which it is decided (at a relapse: from which on; "finding": of the visit).
     delay : float
         Days from the decision to the infusion; 0 for "always" and "remission", 14 for the others unless given.
     dose : Law or ByBurden
@@ -236,7 +249,9 @@ class Infusion(Block):
     LATER: ClassVar[frozenset[str]] = frozenset({"any_of"})
 
     product: Name
-    only_if: Literal["always", "remission", "non_responder", "relapse", "finding"] = "always"
+    only_if: Literal[
+        "always", "remission", "non_responder", "relapse", "cd19_negative_relapse", "finding"
+    ] = "always"
     any_of: tuple[Finding, ...] = ()
     day: Annotated[float, Scalar(Rule("time", low=0.0, high=36525.0))]
     delay: Annotated[float, Scalar(Rule("time", low=0.0, high=365.0))]
@@ -271,6 +286,10 @@ class Arm(Block):
         Courses of chemotherapy after the infusion: the scenario's, none, or the arm's own.
     patients : Traits, optional
         Traits in which this arm's patients differ.
+    node : "none" or Node, optional
+        Where the disease sits outside the marrow: nowhere, or by numbers of the arm in place of those of the model's node; None for these.
+    kinetics_only : bool, optional
+        Whether the arm is there for the kinetics of its cells alone, as of another disease: no outcome of it is told or drawn.
     """
 
     label: Text = ""
@@ -281,4 +300,6 @@ class Arm(Block):
     bridging: BridgingChoice = "inherit"
     consolidation: ConsolidationChoice = "inherit"
     patients: Traits | None = None
+    node: NodeChoice | None = None
+    kinetics_only: Flag | None = None
     note: Text = ""

@@ -43,7 +43,7 @@ _RUN = {"trial": "sim.run(...)", "killing assay": "sim.run_assay(...)"}
 _SUFFIXES = (".yaml", ".yml")
 _MAX_CHAIN = 8
 _MAX_ASSIGNMENTS = 1000
-_HEADER = ("schema_version", "name", "title", "question", "source", "notes", "extends")
+_HEADER = ("schema_version", "name", "title", "question", "answer", "source", "notes", "extends")
 _LAW_KEYS = frozenset(
     "value distribution mix strata probability median log_sd mean sd low high a b unit kind source note".split()  # noqa: SIM905
 )

@@ -15,7 +15,7 @@ __all__ = ["apply"]
 _OPEN = {"parameters", "products", "arms", "lines"}
 """Mappings at the top whose keys the author chooses."""
 
-_WORDS = {"lymphodepletion", "transplant", "bridging", "consolidation"}
+_WORDS = {"lymphodepletion", "transplant", "bridging", "consolidation", "node"}
 """Blocks of an arm that may be a word (inherit, none) instead."""
 
 

@@ -81,6 +81,8 @@ class Traits(Block):
         Share of the blasts that lack CD19 in such a patient.
     cd19_clone_factor : Law, optional
         Factor by which prior CD19-directed therapy multiplies a CD19-negative clone.
+    t_cell_fitness : Law, optional
+        Factor on the programme of every product made from these patients' T cells; None is 1.
     history : History, optional
     """
 
@@ -93,6 +95,7 @@ class Traits(Block):
     cd19_negative_at_baseline: Chance | None = None
     cd19_negative_share: Fraction | None = None
     cd19_clone_factor: Factor | None = None
+    t_cell_fitness: Factor | None = None
     history: History | None = None
 
 

@@ -22,6 +22,7 @@ from sim.trial.scenario_course import (
     Infusion,
     Lymphodepletion,
     Manufacturing,
+    Node,
     SplitPart,
     Supportive,
     Transplant,
@@ -91,14 +92,6 @@ class AntigenGridBlock(Block):
     cd22_levels: Annotated[Integer, Field(ge=2, le=12)] = 3
     cd22_reach: Annotated[float, Scalar(Rule("number", low=0.5, high=5.0))] | None = None
     lineage_switch: Flag = True
-
-
-class Node(Block):
-    """A site outside the marrow, killing there relative to the marrow, and its exchange with it (1/day)."""
-
-    access: Fraction | None = None
-    share: Fraction | None = None
-    exchange: Rate | None = None
 
 
 class ModelBlock(Block):

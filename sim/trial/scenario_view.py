@@ -11,7 +11,17 @@ from sim.trial.laws import ByBurden, Law
 if TYPE_CHECKING:
     from sim.trial.scenario import Scenario
     from sim.trial.scenario_reported import Reported
-    from sim.trial.scenario_schema import Arm, Bridging, Consolidation, Engine, Product, Transplant
+    from sim.trial.scenario_schema import (
+        Arm,
+        Bridging,
+        Consolidation,
+        Engine,
+        ModelBlock,
+        Node,
+        Product,
+        Traits,
+        Transplant,
+    )
 
 __all__ = [
     "Row",
@@ -80,6 +90,7 @@ def sections(scenario: Scenario) -> list[Section]:
     return [
         ("Patients", people),
         *([("Products", product_rows(scenario.products))] if scenario.products else []),
+        *([("Sites", _site_rows(scenario.model))] if len(scenario.model.sites) > 1 else []),
         ("Arms", [row for name, arm in scenario.arms.items() for row in _arm_rows(name, arm)]),
         *([("Course", course)] if course else []),
         *([("Parameters", numbers)] if numbers else []),
@@ -175,16 +186,23 @@ def findings_text(any_of: Sequence[str], visit: float) -> str:
     return f"if {' or '.join(_FINDINGS[one] for one in any_of)} is found on day {visit:g}"
 
 
+def _site_rows(model: ModelBlock) -> list[Row]:
+    """Return where the disease sits, and the numbers of the node that hold in every arm without its own."""
+    return [("sites", ", ".join(model.sites), ""), *_laws("node: ", model.node)]
+
+
 def _arm_rows(name: str, arm: Arm) -> list[Row]:
-    """Return the row of an arm, and those of chemotherapy and a transplant of its own."""
-    rows: list[Row] = [(name, _arm_text(arm), _arm_origin(arm))]
+    """Return what an arm does, its own chemotherapy and transplant, and each number in which its patients or its node differ."""
+    rows: list[Row] = [(name, _arm_text(arm), _arm_origin(arm)), *_laws(f"{name}: ", arm.patients)]
     if not isinstance(arm.bridging, str):
         rows.append((f"{name}: bridging", _chemotherapy(arm.bridging), _origin(arm.bridging.log_kill)))
     if not isinstance(arm.consolidation, str):
         rows += [(f"{name}: consolidation", _chemotherapy(c), _origin(c.log_kill)) for c in arm.consolidation]
     if not isinstance(arm.transplant, str):
         rows += _transplant_rows(arm.transplant, f"{name}: transplant")
-    return rows
+    if isinstance(arm.node, str):
+        return [*rows, (f"{name}: node", "no disease there", "")]
+    return [*rows, *_laws(f"{name}: node ", arm.node)]
 
 
 def _transplant_rows(plan: Transplant, name: str) -> list[Row]:
@@ -202,6 +220,16 @@ def _transplant_rows(plan: Transplant, name: str) -> list[Row]:
     ]
 
 
+def _laws(front: str, block: Node | Traits | None) -> list[Row]:
+    """Return a row for each law of a block."""
+    given = () if block is None else tuple(block)
+    return [
+        (front + key.replace("_", " "), law.describe(), evidence(law))
+        for key, law in given
+        if isinstance(law, Law)
+    ]
+
+
 def _arm_text(arm: Arm) -> str:
     parts = []
     for infusion in arm.infusions:
@@ -214,7 +242,8 @@ def _arm_text(arm: Arm) -> str:
     without = ("lymphodepletion", "transplant", "bridging", "consolidation")
     parts += [f"no {what}" for what in without if getattr(arm, what) == "none"]
     enrolled = f"; {arm.enrolled} enrolled" if arm.enrolled is not None else ""
-    return ("; ".join(parts) or "no infusion") + enrolled
+    alone = "; shown for its kinetics alone" if arm.kinetics_only else ""
+    return ("; ".join(parts) or "no infusion") + enrolled + alone
 
 
 def _chemotherapy(given: Bridging | Consolidation) -> str:

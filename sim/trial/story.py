@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sim.models.design import AT_RELAPSE
 from sim.trial.forest import arm_words, endpoint_label, interval_of, outcome_label, unit_of
 from sim.trial.provenance import describe_kernel
 from sim.trial.reported import Comparison, compare_reported
@@ -235,6 +236,7 @@ _WHO = {
     "non_responder": "to non-responders",
     "remission": "to those in remission",
     "relapse": "to those who relapse",
+    "cd19_negative_relapse": "to those who relapse without CD19",
 }
 
 
@@ -247,7 +249,7 @@ def _infusion(scenario: Scenario, plan: Infusion) -> str:
         return f"{product} {found}, {plan.delay:g} days later, {plan.dose.describe()}"
     if who is None:
         return f"{product} on day {plan.day:g}, {plan.dose.describe()}"
-    when = f"from day {plan.day:g}" if plan.only_if == "relapse" else f"on day {plan.day + plan.delay:g}"
+    when = f"from day {plan.day:g}" if plan.only_if in AT_RELAPSE else f"on day {plan.day + plan.delay:g}"
     return f"{product} {who} {when}, {plan.dose.describe()}"
 
 

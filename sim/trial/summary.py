@@ -18,7 +18,15 @@ from sim.trial.outcomes import Outcomes
 from sim.trial.response import PHENOTYPES
 from sim.trial.survival import SurvivalCurve
 
-__all__ = ["MILESTONES", "Row", "longest_follow_up", "relapse_incidence", "summarise", "survival_curve"]
+__all__ = [
+    "MILESTONES",
+    "Row",
+    "longest_follow_up",
+    "relapse_incidence",
+    "summarise",
+    "survival_curve",
+    "untold",
+]
 
 #: Days that are meant by 6, 12 and 24 months.
 MILESTONES = {6: 182.0, 12: 365.0, 24: 730.0}
@@ -32,6 +40,8 @@ _RELAPSES = {
     "both": "CD19-negative, CD22-low relapse",
     "switched": "lineage-switched relapse",
 }
+
+_ALWAYS_TOLD = ("cmax_median", "tmax_median", "failed")
 
 Floats = NDArray[np.float64]
 
@@ -134,6 +144,13 @@ def summarise(
         failed = own.rows - computed.rows
         rows.append(Row(arm, "failed", "failed rows", "rows", float(failed), np.nan, np.nan, own.rows))
     return rows
+
+
+def untold(row: Row) -> Row:
+    """Return a line without its figure, unless it is of the kinetics or counts failures."""
+    if row.name in _ALWAYS_TOLD:
+        return row
+    return row._replace(value=np.nan, lower=np.nan, upper=np.nan, n=0)
 
 
 def longest_follow_up(outcomes: Outcomes, horizon: float) -> float:

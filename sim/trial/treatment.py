@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sim.models.design import AT_RELAPSE
 from sim.trial.biology import fitness
 from sim.trial.findings import positive_limit
 from sim.trial.laws import ByBurden, Law, Lognormal
@@ -127,8 +128,10 @@ def _infuse(sheet: Sheet, infusion: PlannedInfusion, blasts: Floats, infused: Fl
         _read_visit(sheet, slot, infusion.day, infusion.any_of)
     else:
         criteria = sheet.scenario.criteria
-        limit = criteria.relapse_blasts if infusion.rule == "relapse" else criteria.remission_blasts
+        limit = criteria.relapse_blasts if infusion.rule in AT_RELAPSE else criteria.remission_blasts
         sheet.parameters[f"decision_blasts_{slot}"] = sheet.constant(limit)
+        if infusion.rule == "cd19_negative_relapse":
+            sheet.parameters[f"decision_share_{slot}"] = sheet.constant(criteria.antigen_negative_share)
     sheet.parameters[f"infusion_delay_{slot}"] = sheet.constant(infusion.delay)
     sheet.parameters[f"lymphodepletion_delay_{slot}"] = sheet.constant(infusion.lymphodepletion_delay)
 

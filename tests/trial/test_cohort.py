@@ -326,6 +326,39 @@ def test_cd28_costimulation_shortens_the_life_of_memory_cells_threefold() -> Non
     np.testing.assert_allclose(short["memory_death_rate_cd19"] / long["memory_death_rate_cd19"], 3.0)
 
 
+def test_an_arm_may_have_no_disease_in_the_node_or_numbers_of_its_own_for_it() -> None:
+    general = {"share": 0.3, "access": 0.2}
+    for own, share, access in (
+        (None, 0.3, 0.2),
+        ("none", 0.0, None),
+        ({"share": 0.8}, 0.8, 0.2),
+        ({"access": 0.05, "exchange": 0.01}, 0.3, 0.05),
+    ):
+        scenario = trial(model={"sites": ["marrow", "node"], "node": general}).with_({"arms.both.node": own})
+        found = {arm: draw(scenario, arm, 1, np.arange(30)) for arm in ("cd19", "both")}
+        assert (found["cd19"].parameters["node_share"] == 0.3).all(), "the other arm keeps the model's"
+        assert (found["both"].parameters["node_share"] == share).all()
+        if access is not None:
+            assert (found["both"].parameters["node_access"] == access).all()
+        cells = {
+            site: sum(column for name, column in found["both"].initial.items() if name.startswith(f"{site}_"))
+            for site in ("marrow", "niche", "node")
+        }
+        np.testing.assert_allclose(cells["node"], share * sum(cells.values()), rtol=1e-3)
+        np.testing.assert_array_equal(sum(cells.values()), found["both"].covariates["burden_cells"])
+
+
+def test_t_cell_fitness_is_a_factor_on_the_programme_of_every_product_of_the_arm() -> None:
+    base = trial(patients={"paired": False})
+    poor = base.with_({"arms.both.patients": {"t_cell_fitness": 0.6}})
+    for arm, factor in (("both", 0.6), ("cd19", 1.0)):
+        before, after = (draw(scenario, arm, 2, np.arange(40)).parameters for scenario in (base, poor))
+        changed = {name for name in before if not np.array_equal(before[name], after[name])}
+        assert changed == ({"fitness_cd19_0", "fitness_cd22_0"} if factor < 1.0 else set())
+        for name in changed:
+            np.testing.assert_allclose(after[name], factor * before[name], rtol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

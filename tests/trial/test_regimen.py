@@ -111,7 +111,7 @@ def test_parts_of_a_split_dose_take_slots_of_their_own_and_add_up() -> None:
     np.testing.assert_array_equal(parts.parameters["fitness_cd19_0"], parts.parameters["fitness_cd19_2"])
 
 
-@pytest.mark.parametrize("rule", ["non_responder", "relapse"])
+@pytest.mark.parametrize("rule", ["non_responder", "relapse", "cd19_negative_relapse"])
 def test_rules_wait_with_their_lymphodepletion_before_the_infusion(rule: str) -> None:
     scenario = trial({"a": [infusion(), infusion(day=28, only_if=rule)]})
     waiting = schedule(scenario, "a").infusions[1]
@@ -128,7 +128,7 @@ def test_decision_moves_forward_when_the_infusion_would_come_before_its_lymphode
     assert 0.0 < waiting.lymphodepletion_delay < 0.01
 
 
-@pytest.mark.parametrize("rule", ["remission", "non_responder", "relapse"])
+@pytest.mark.parametrize("rule", ["remission", "non_responder", "relapse", "cd19_negative_relapse"])
 def test_infusions_that_wait_for_one_decision_share_a_lymphodepletion(rule: str) -> None:
     """Two products at relapse would otherwise deplete twice: 4 % of 4 % of the lymphocytes would be left."""
     both = [

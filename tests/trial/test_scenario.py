@@ -339,6 +339,21 @@ class TestHash:
     def test_numbers_and_choices_do(self, fry, path, value):
         assert fry.with_({path: value}).content_hash() != fry.content_hash()
 
+    @pytest.mark.parametrize(
+        ("path", "value"),
+        [
+            ("arms.higher.node", "none"),
+            ("arms.higher.patients", {"t_cell_fitness": 0.5}),
+            ("patients.t_cell_fitness", 0.5),
+            ("arms.higher.infusions.0.only_if", "cd19_negative_relapse"),
+        ],
+    )
+    def test_what_parts_two_arms_counts_where_it_is_said(self, fry, path, value):
+        assert fry.with_({path: value}).content_hash() != fry.content_hash()
+
+    def test_the_figure_that_answers_the_question_is_a_word(self, fry):
+        assert fry.with_({"answer": "outcomes"}).content_hash() == fry.content_hash()
+
     def test_the_unit_in_which_a_number_was_written_does_not_count(self):
         days, weeks = small(), small()
         days["manufacturing"] = {"days": 14}

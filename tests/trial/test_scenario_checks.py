@@ -92,6 +92,19 @@ BAD = [
     ("model.sites", ["node"], "model.sites: ['node']; starts with marrow"),
     ("model.sites", ["dish"], "model.sites.0: 'dish'; must be one of marrow, node"),
     ("model.node", {"access": 0.1}, "model.node: {...}; describes a site that the model does not have"),
+    (
+        "arms.only.node",
+        {"share": 0.5},
+        "arms.only.node: {...}; describes a site that the model does not have; add",
+    ),
+    ("arms.only.node", "nowhere", "arms.only.node: 'nowhere'; must be one of none"),
+    ("arms.only.node", {"acess": 0.5}, "arms.only.node.acess: 0.5; unknown key; did you mean 'access'?"),
+    (
+        "arms.only.patients",
+        {"t_cell_fitness": -1},
+        "arms.only.patients.t_cell_fitness: -1; must be at least 0",
+    ),
+    ("answer", "outcome", "answer: 'outcome'; must be one of outcomes, event_free_survival"),
     ("model.antigen_grid", {"cd22_levels": 13}, "model.antigen_grid.cd22_levels: 13; must be at most 12"),
     ("assay.visits", [90, 28], "assay.visits.1: 28.0; visits ascend, and the one before is 90"),
     ("assay.visits", [28, 800], "assay.visits.1: day 800; must not be after the horizon"),
@@ -214,6 +227,22 @@ def test_a_reported_row_must_be_whole_and_fit_the_trial(change, message):
 def test_reported_rows_have_ids_of_their_own():
     with pytest.raises(ScenarioError, match=r"reported\.1\.id: 'r'; is used by an earlier row"):
         Scenario.parse({**small(), "reported": [REPORTED, REPORTED]})
+
+
+def test_an_arm_shown_for_its_kinetics_has_no_outcome_to_set_beside():
+    document = small()
+    document["arms"]["only"]["kinetics_only"] = True
+    row = {"id": "cr", "endpoint": "cr", "arm": "only", "events": 1, "of": 2}
+    document["reported"] = [row]
+    with pytest.raises(ScenarioError) as caught:
+        Scenario.parse(document)
+    (line,) = caught.value.problems
+    assert line == (
+        "reported.0.arm: 'only'; is there for its kinetics alone, and cr is an outcome; "
+        "leave it out, or take kinetics_only from the arm"
+    )
+    document["reported"] = [{"id": "peak", "endpoint": "tmax", "arm": "only", "median": 9}]
+    assert Scenario.parse(document).reported[0].endpoint == "tmax"
 
 
 def test_correlations_must_be_possible_together():

@@ -31,6 +31,23 @@ def test_numbers_by_target_have_a_row_each():
     assert shown["tandem: failure"][1] == "probability 0.25"
 
 
+def test_what_parts_the_arms_is_shown_with_its_evidence():
+    scenario = load(
+        "marrow-against-node",
+        {"model.node": {"exchange": 0.01}, "arms.all.kinetics_only": True, "reported": []},
+    )
+    shown = rows(sections(scenario), "Arms")
+    assert shown["all"][1].endswith("shown for its kinetics alone")
+    assert shown["all: node"][1] == "no disease there"
+    assert shown["cll-access: node access"][1] == "0.05"
+    assert shown["cll-access: node share"][2].startswith("assumed, set by hand")
+    assert shown["cll-fitness: t cell fitness"][1] == "0.7"
+    assert rows(sections(scenario), "Sites")["sites"][1] == "marrow, node"
+    assert rows(sections(scenario), "Sites")["node: exchange"][1] == "0.01 1/day"
+    rescue = rows(sections(load("cd22-rescue")), "Arms")["cd22-rescue"][1]
+    assert "cd22 (cd19-negative-relapse from day 28, 14 days later)" in rescue
+
+
 def test_parameters_that_a_scenario_sets_are_shown_with_law_and_evidence():
     shown = rows(sections(load("cd22-dimming", {"parameters.killing_rate": 9})), "Parameters")
     assert shown["cd22_relaxation_time"][1] == "40 day"

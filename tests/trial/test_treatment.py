@@ -60,6 +60,7 @@ ARMS = {
     "remission": arm(infusion(), infusion("cd22", 60, only_if="remission")),
     "non_responder": arm({**infusion(), "dose": 0.0}, infusion("cd22", 28, only_if="non_responder")),
     "relapse": arm(infusion(), infusion("cd22", 40, only_if="relapse", split=SPLIT)),
+    "cd19_negative": arm(infusion(), infusion("cd22", 40, only_if="cd19_negative_relapse")),
     "transplant": arm(
         infusion(),
         transplant={
@@ -94,10 +95,13 @@ def trial(**supportive: Any) -> Scenario:
 
 
 @cache
-def course(name: str, **supportive: Any) -> Trajectories:
-    """Mean course of an arm's first patient, whom nothing kills."""
+def course(name: str, negative: float | None = None, **supportive: Any) -> Trajectories:
+    """Mean course of an arm's first patient, whom nothing kills; of `negative`, so much of the leukaemia lacks CD19, and no other cell loses it."""
     cohort = draw(trial(**supportive), name, 1, np.zeros(1, dtype=np.int64))
     parameters = {key: 1e9 if key.startswith("limit_") else value for key, value in cohort.parameters.items()}
+    if negative is not None:
+        _without_cd19(cohort.initial, negative)
+        parameters["first_hit_rate"] = np.zeros(1)
     everything = [one.name for one in cohort.network.all_species]
     everything += [name for name in (*OUTPUTS, "car_t_cells") if name not in everything]
     return simulate(
@@ -108,6 +112,17 @@ def course(name: str, **supportive: Any) -> Trajectories:
         initial=cohort.initial,
         outputs=everything,
     )
+
+
+def _without_cd19(initial: dict[str, Any], share: float) -> None:
+    """Let a share of the cells in the marrow lack CD19, level by level, and have no cell with one copy."""
+    for two in [name for name in initial if "_two_" in name]:
+        cells = (
+            initial[two] + initial[two.replace("_two_", "_one_")] + initial[two.replace("_two_", "_none_")]
+        )
+        lacking = np.floor(share * cells)
+        initial[two], initial[two.replace("_two_", "_none_")] = cells - lacking, lacking
+        initial[two.replace("_two_", "_one_")] = np.zeros(1)
 
 
 def at(name: str, what: str, day: float) -> float:
@@ -202,6 +217,43 @@ def test_reinfusion_at_relapse_follows_the_relapse_in_parts() -> None:
     assert fired("relapse", "lymphodepletion_cd22_relapse_0") - decided == pytest.approx(10.0, abs=0.05)
 
 
+@pytest.mark.parametrize(
+    ("negative", "relapses", "answered"),
+    [
+        pytest.param(1e-5, True, True, id="what grows back lacks CD19"),
+        pytest.param(0.0, True, False, id="what grows back has it"),
+        pytest.param(
+            0.9, False, False, id="most lack it from the start, so that there is no remission to relapse from"
+        ),
+    ],
+)
+def test_infusion_at_a_cd19_negative_relapse_answers_no_other(
+    negative: float, relapses: bool, answered: bool
+) -> None:
+    found = course("cd19_negative", negative)
+    blasts, later = found["marrow_blast_fraction"][0], DAYS > 40.0
+    assert ((blasts[later][:-1] < 0.05) & (blasts[later][1:] >= 0.05)).any() == relapses
+    decided = float(found.fired["decision_cd22_cd19_negative_relapse_0"][0])
+    given = float(found.fired["reinfusion_cd22_cd19_negative_relapse_0"][0])
+    assert np.isfinite(decided) == np.isfinite(given) == answered
+    if answered:
+        first = np.flatnonzero(decided <= DAYS)[0]
+        assert blasts[first] >= 0.05 > blasts[first - 2]
+        assert given - decided == pytest.approx(14.0, abs=0.05)
+        lacking = found["cd19_negative_cells"][0, first] / found["leukaemia_cells"][0, first]
+        assert lacking > 0.99
+        assert observe(found, trial().assay, seed=1, patients=[0]).rescue_day[0] == given
+
+
+def test_share_that_makes_a_relapse_cd19_negative_is_that_of_the_criteria() -> None:
+    for share in (0.5, 0.8):
+        scenario = trial().with_({"criteria.antigen_negative_share": share})
+        cohort = draw(scenario, "cd19_negative", 1, np.arange(2))
+        slot = "cd22_cd19_negative_relapse_0"
+        assert (cohort.parameters[f"decision_share_{slot}"] == share).all()
+        assert (cohort.parameters[f"decision_blasts_{slot}"] == scenario.criteria.relapse_blasts).all()
+
+
 def test_everybody_infused_at_relapse_was_rescued_or_was_not() -> None:
     found = course("relapse")
     given = fired("relapse", "decision_cd22_relapse_0") + 14.0
@@ -248,7 +300,9 @@ def test_one_network_has_slots_for_what_any_arm_asks() -> None:
     assert (design.chemotherapies, design.transplant, design.supportive) == (2, True, True)
     cd19, cd22 = design.products
     assert (cd19.infusions, cd22.infusions) == (3, 0)
-    assert cd22.rules == ("remission", "non_responder", "relapse", "relapse", "relapse")
+    assert cd22.rules == (
+        *("remission", "non_responder", "relapse", "relapse", "relapse", "cd19_negative_relapse"),
+    )
 
 
 def test_consolidation_is_left_out_where_no_product_was_made() -> None:
