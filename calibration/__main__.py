@@ -27,7 +27,7 @@ from calibration.rivals import RIVALS, fit
 
 SETS, PATIENTS, PRIOR = 250, 250, 20_000
 AGREEING, DRAWS = 10, 500
-SMALL = Effort(patients=16_384, pilot=200, draws=500)
+SMALL = Effort(patients=16_384, pilot=200, last_pilot=400, draws=500)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -6,8 +6,8 @@ stage  what is done
 1      a bank of patients from the laws of the prior (`calibration.population.prior_proposal`)
 2      pilot chains on it
 3      as many patients again from the laws of the pilot's draws, so that the posterior rests on many
-4      pilot chains in the numbers whitened by the first
-5      chains in the numbers whitened by the second, the first tenth of which is dropped
+4      pilot chains in the numbers whitened by the first; then longer ones in the numbers whitened by these
+5      chains in the numbers whitened by the last, the first tenth of which is dropped
 6      for each trial, chains that do not see what it reported
 =====  ==============================================================================================================
 
@@ -44,6 +44,8 @@ Floats = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
 
 CHAINS = 8
+PILOTS = {"pilot": 5, "pilot again": 11, "pilot at last": 6}
+"""Pilots, and the streams from which their starts are drawn."""
 DROPPED = 0.1
 """Share of each chain at its begin that is not kept."""
 WIDER = 1.2
@@ -60,12 +62,13 @@ class Effort:
     ----------
     patients : int
         Of an arm, in each part of the bank.
-    pilot, draws, left_out : int
-        Draws of each chain: in the pilots, at last, and where a trial is left out.
+    pilot, last_pilot, draws, left_out : int
+        Draws of each chain: in the first two pilots, in the last, at last, and where a trial is left out.
     """
 
     patients: int = 65_536
     pilot: int = 400
+    last_pilot: int = 2000
     draws: int = 4000
     left_out: int = 1000
 
@@ -147,7 +150,8 @@ class Inference:
         second = Part(1, self._around(pilot), self.effort.patients)
         problem = self._problem([first, second])
         again = self._chains("pilot again", problem, _whitening(pilot), self.effort.pilot)
-        found = self._chains("chains", problem, _whitening(again), self.effort.draws)
+        last = self._chains("pilot at last", problem, _whitening(again), self.effort.last_pilot)
+        found = self._chains("chains", problem, _whitening(last), self.effort.draws)
         return found, problem
 
     def first_problem(self) -> Problem:
@@ -189,6 +193,9 @@ class Inference:
     ) -> Posterior:
         """Return a stage's draws, without the first of each chain."""
         kept_targets = problem.kept(leave_out)
+        # Pilots share their luck; nothing of them is kept.
+        kept_stages = ("chains", *(f"without {trial}" for trial in self.trials))
+        seed = self.seed * 100 + (0 if stage in PILOTS else 1 + kept_stages.index(stage))
 
         def told(v: Floats) -> Floats:
             points = problem.points(whitening.points(v))
@@ -198,10 +205,10 @@ class Inference:
         place = self.folder / f"{stage.replace(' ', '-')}.json"
         chains = self._resumed(place)
         if chains is None:
-            starts = np.random.Generator(np.random.Philox(key=[self.seed, len(stage)])).standard_normal(
-                (CHAINS, problem.dimension)
-            )
-            chains = EllipticalSlice(0.3 * starts, told(0.3 * starts), self.seed)
+            starts = np.random.Generator(
+                np.random.Philox(key=[seed, PILOTS.get(stage, 100)])
+            ).standard_normal((CHAINS, problem.dimension))
+            chains = EllipticalSlice(0.3 * starts, told(0.3 * starts), seed)
         kept = time.monotonic()
         while chains.length < draws:
             chains.tell(told(chains.ask()))

@@ -61,8 +61,9 @@ def command(
     from calibration.inference import Effort
     from calibration.study import calibrate
 
-    pilot, left_out = max(50, draws // 10), max(50, draws // 4)
-    effort = Effort(patients=patients, pilot=pilot, draws=draws, left_out=left_out)
+    effort = Effort(
+        patients, pilot=max(50, draws // 10), last_pilot=max(50, draws // 2), draws=draws, left_out=max(50, draws // 4)
+    )  # fmt: skip
     with _stages() as progress:
         study = calibrate(out, seed, effort, threads, progress)
     if as_json:

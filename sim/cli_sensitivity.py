@@ -79,7 +79,8 @@ def command(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Parquet of draws of a posterior, a column for each factor: adds indices from given data.",
+            help="Parquet of draws of a posterior, a column for each factor, for indices from given data; by default the "
+            "posterior from which the scenario's patients come.",
             show_default=False,
         ),
     ] = None,
@@ -133,7 +134,7 @@ def command(
     asked = tuple(dict.fromkeys(outcome)) or tuple(OUTCOMES)
     scenario = read_scenario(name, assignments)
     effort = Effort(points, patients, single)
-    given = {} if draws is None else _read_draws(draws)
+    given = _of_posterior(scenario) if draws is None else _read_draws(draws)
     settings = _settings(scenario, seed, effort, asked, given)
     digest = _digest(settings)
     folder = RunDirectory(out or default_path(f"{scenario.name}-sensitivity", digest), digest)
@@ -179,6 +180,14 @@ def _digest(settings: Mapping[str, Any]) -> str:
     import json
 
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
+def _of_posterior(scenario: Scenario) -> dict[str, NDArray[np.float64]]:
+    """Return the medians of the populations from which a scenario's patients come; none where it names no posterior."""
+    from sim.trial.populations import populations_of
+
+    known = populations_of(scenario)
+    return {} if known is None else dict(known.medians)
 
 
 def _read_draws(path: Path) -> dict[str, NDArray[np.float64]]:

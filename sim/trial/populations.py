@@ -51,6 +51,7 @@ __all__ = [
     "grouping_of",
     "middle_and_sd",
     "moved",
+    "populations_of",
     "read_populations",
 ]
 
@@ -239,10 +240,16 @@ def grouping_of(scenario: Scenario) -> Grouping | None:
     return Grouping(min(chosen.draws, known.size), 1 if chosen.trial in known.effects else REALISATIONS)
 
 
+def populations_of(scenario: Scenario) -> Populations | None:
+    """Return the populations from which a scenario's patients come; None where it names no posterior."""
+    chosen = scenario.patients.posterior
+    return None if chosen is None else _of(chosen)
+
+
 def digest_of(scenario: Scenario) -> str:
     """Return the digest of the posterior from which a scenario's patients come; empty for none."""
-    chosen = scenario.patients.posterior
-    return "" if chosen is None else _of(chosen).digest
+    known = populations_of(scenario)
+    return "" if known is None else known.digest
 
 
 def _of(chosen: PosteriorBlock) -> Populations:

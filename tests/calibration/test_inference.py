@@ -18,7 +18,7 @@ from sim.trial.populations import NOTES, TABLE, moved, read_populations
 from sim.trial.scenario_io import load
 
 pytestmark = pytest.mark.skipif(DISABLED, reason="whole trials; the kernels have tests of their own")
-SMALL = Effort(patients=300, pilot=30, draws=40, left_out=20)
+SMALL = Effort(patients=300, pilot=30, last_pilot=30, draws=40, left_out=20)
 TRIAL = "turtle2016-cd19"
 
 
