@@ -39,9 +39,18 @@ class Whitening:
     factor: Floats
 
     @classmethod
-    def of(cls, draws: Floats) -> Whitening:
-        """Return that of draws of a pilot, shape (n, dimension)."""
-        return cls(draws.mean(axis=0), np.asarray(np.linalg.cholesky(np.cov(draws.T)), dtype=np.float64))
+    def of(cls, draws: Floats, breadth: float = 1.0) -> Whitening:
+        """Return that of draws of a pilot, shape (n, dimension).
+
+        Parameters
+        ----------
+        draws : ndarray
+        breadth : float
+            SDs of v's law over those of the draws. Where the posterior has heavier tails than a normal law a chain that is in them stays long,
+            unless the law is broader.
+        """
+        factor = breadth * np.linalg.cholesky(np.cov(draws.T))
+        return cls(draws.mean(axis=0), np.asarray(factor, dtype=np.float64))
 
     def points(self, v: Floats) -> Floats:
         """Return the points, shape (n, dimension)."""

@@ -206,7 +206,7 @@ def moved(scenario: Scenario, arm: str, seed: int, patients: Ints) -> Moved:
     units = {one.name: (float(one.value), one.unit) for one in network_of(scenario).all_parameters}
     products = scenario.used_products()
     for name in dict.fromkeys((*known.medians, *shifts)):
-        if name in own:
+        if name in own or (name in known.medians and not _has(scenario, name)):
             continue
         middle, sd = middle_and_sd(scenario, name, known.breadths)
         shift = np.zeros(len(patients))
@@ -254,6 +254,14 @@ def digest_of(scenario: Scenario) -> str:
 
 def _of(chosen: PosteriorBlock) -> Populations:
     return read_populations(Path(chosen.folder) if chosen.folder else SHIPPED, chosen.without)
+
+
+def _has(scenario: Scenario, name: str) -> bool:
+    """Say whether a quantity is one of a scenario's; without a product there is nothing of one."""
+    products = scenario.used_products()
+    return name in DEFAULTS or any(
+        base_name(one.name, products) == name for one in network_of(scenario).all_parameters
+    )
 
 
 def middle_and_sd(scenario: Scenario, name: str, breadths: Mapping[str, Breadth]) -> tuple[float, float]:
