@@ -26,8 +26,8 @@ from calibration.proof import LEVEL, Agreement, Proof, chains_agree, prove, synt
 from calibration.rivals import RIVALS, fit
 
 SETS, PATIENTS, PRIOR = 250, 250, 20_000
-AGREEING, DRAWS = 10, 500
-SMALL = Effort(patients=16_384, pilot=200, last_pilot=400, draws=500)
+AGREEING, DRAWS = 10, 200
+SMALL = Effort(patients=8192, pilot=200, last_pilot=400, draws=500)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -68,12 +68,13 @@ def _proof(folder: Path, seed: int, sets: int, many: int) -> dict[str, Any]:
     agreements = [
         chains_agree(problem, synthetic.reports[k], prior, told, DRAWS, seed + int(k)) for k in firm
     ]
-    return {**_record(proof, told.effective), "agreement": _agreement(agreements), "twice": spoiled.ranks.alarms()}  # fmt: skip
+    return {**_record(proof, told.effective, sets), "agreement": _agreement(agreements), "twice": spoiled.ranks.alarms()}  # fmt: skip
 
 
-def _record(proof: Proof, patients: Any) -> dict[str, Any]:
+def _record(proof: Proof, patients: Any, asked: int) -> dict[str, Any]:
     return {
         "sets": len(proof.effective),
+        "asked": asked,
         "level": LEVEL,
         "p_values": proof.ranks.p_values(),
         "alarms": proof.ranks.alarms(),

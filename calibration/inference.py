@@ -72,7 +72,7 @@ class Effort:
     pilot: int = 400
     last_pilot: int = 2000
     draws: int = 4000
-    left_out: int = 1000
+    left_out: int = 500
 
 
 @dataclass(frozen=True, eq=False)

@@ -68,7 +68,7 @@ def synthetic_trials(
     threads: int | None = None,
     around: Whitening | None = None,
 ) -> Synthetic:
-    """Return synthetic trials.
+    """Return synthetic trials, but those of which something cannot be reported, since none of the fresh patients is one of whom it is asked.
 
     Parameters
     ----------
@@ -86,12 +86,15 @@ def synthetic_trials(
     values = generator.standard_normal((count, problem.dimension))
     points = problem.points(values if around is None else around.points(values))
     figures = fresh_figures(problem, scenarios, points, patients, seed, threads)
+    whole = np.all([np.isfinite(figure).all(axis=1) for figure in figures.figures], axis=0)
+    points = problem.points(points.values[whole])
+    figures = Told([figure[whole] for figure in figures.figures], figures.effective[whole])
     reports = [
         [
             target.replicate(figure[k], generator)
             for target, figure in zip(problem.targets, figures.figures, strict=True)
         ]
-        for k in range(count)
+        for k in range(len(points.values))
     ]
     return Synthetic(points, figures, reports)
 

@@ -17,10 +17,15 @@ import numpy as np
 from calibration.inference import Effort, Inference
 from calibration.reliability import noise_at
 from calibration.study import levels_under_prior
+from calibration.tables import spaced, write_notes, write_table
 
 __all__ = ["RIVALS", "Fit", "Rival", "fit"]
 
 Progress = Callable[[str, int, int], None]
+
+
+POPULATIONS = 200
+"""Draws that are kept of each."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,8 @@ def fit(
     """
     inference = Inference(folder, seed, effort, threads, progress, rival.changes)
     posterior, problem = inference.run()
+    write_table(folder / "posterior", problem.points(spaced(posterior.draws, POPULATIONS)))
+    write_notes(folder / "posterior", problem.trials, {"rival": rival.name, "seed": seed})
     levels = posterior.log_likelihoods.reshape(-1)
     draws = posterior.draws.reshape(-1, problem.dimension)
     mode = int(np.argmax(levels_under_prior(posterior, problem)))

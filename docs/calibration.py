@@ -133,7 +133,7 @@ def _proof(told: dict[str, Any]) -> str:
     coverage = told["coverage_90"].values()
     agreement = told["agreement"]
     rows = [
-        ("synthetic sets of trials", str(told["sets"])),
+        ("synthetic sets of trials; the others of those drawn had nobody of whom something was reported", f"{told['sets']} of {told['asked']}"),
         (f"alarms among the ranks (chance of any when all is right: {100 * told['level']:g} %)", ", ".join(told["alarms"]) or "none"),
         ("least p of uniform ranks", f"{worst[1]:.3f}, {worst[0]}"),
         ("90 % intervals that hold the truth, least and greatest of all numbers", f"{min(coverage):.2f}, {max(coverage):.2f}"),

@@ -62,7 +62,7 @@ def command(
     from calibration.study import calibrate
 
     effort = Effort(
-        patients, pilot=max(50, draws // 10), last_pilot=max(50, draws // 2), draws=draws, left_out=max(50, draws // 4)
+        patients, pilot=max(50, draws // 10), last_pilot=max(50, draws // 2), draws=draws, left_out=max(50, draws // 8)
     )  # fmt: skip
     with _stages() as progress:
         study = calibrate(out, seed, effort, threads, progress)
