@@ -86,6 +86,17 @@ bench-peers: $(STAMP)  ## compare the speed with other programs, in the same run
 	$(SAY) "Measuring the floor of the machine"
 	@$(PY) -m benchmarks.floor
 
+.PHONY: posterior
+posterior: $(STAMP)  ## calibrate anew, prove it, and write what ships and its pages (two hours; goes on where it was)
+	$(SAY) "Calibrating, in runs/calibration"
+	@$(BIN)/cartsim calibrate --out runs/calibration || [ $$? -eq 1 ]
+	@$(PY) -m calibration proof --folder runs/calibration
+	@$(PY) -m calibration rivals --folder runs/calibration
+	@mkdir -p calibration/posterior && cp runs/calibration/posterior/* runs/calibration/proof.json runs/calibration/rivals.json calibration/posterior
+	$(SAY) "Writing the pages"
+	@$(PY) docs/calibration.py
+	@$(PY) docs/structure.py --folder runs/calibration
+
 .PHONY: lint
 lint: $(STAMP)  ## check style, types and layers
 	$(SAY) "Checking style"

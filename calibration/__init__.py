@@ -22,7 +22,7 @@ outcomes           figures that are asked, and their averages
 sensitivity_study  all of it on simulated patients
 =================  ========================================================================================================================
 
-The tables and notes in ``posterior/`` are what ``cartsim calibrate`` wrote.
+No posterior ships yet: ``cartsim calibrate`` makes one, from which scenarios can draw (``patients.posterior.folder``).
 """
 
 from __future__ import annotations

@@ -125,7 +125,7 @@ class Bank:
         for part, name, arm, patients in self._pieces():
             place = self._place(part, name, arm, int(patients[0]))
             if not place.exists():
-                scores = part.proposals[name].scores()
+                scores = part.proposals[name].scores(patients)
                 found = simulate_patients(self.scenarios[name], arm, self.seed, patients, scores, threads)
                 columns = {column: found[column] for column in COLUMNS}
                 write_whole(place, partial(write_parquet, columns=columns, truths=TRUTHS))
@@ -167,7 +167,7 @@ class Bank:
             "scenario": self.scenarios[name].content_hash(),
             "arm": arm,
             "seed": self.seed,
-            "mean": proposal.mean.tolist(),
+            "means": proposal.means.tolist(),
             "sd": proposal.sd.tolist(),
             "coordinates": COORDINATES,
             "columns": COLUMNS,

@@ -3,12 +3,11 @@
 =====  ==============================================================================================================
 stage  what is done
 =====  ==============================================================================================================
-1      a bank of patients from the laws of the prior (`calibration.population.prior_proposal`)
-2      pilot chains on it
-3      as many patients again from the laws of the pilot's draws, so that the posterior rests on many
-4      pilot chains in the numbers whitened by the first; then longer ones in the numbers whitened by these
-5      chains in the numbers whitened by the last, the first tenth of which is dropped
-6      for each trial, chains that do not see what it reported
+1      a bank of patients from the laws of the prior (`calibration.population.prior_proposal`), and pilot chains on it
+2      as many patients again from the laws of the pilot's draws, and pilot chains on all; and again
+3      longer pilot chains in the numbers whitened by these
+4      chains in the numbers whitened by the last, the first tenth of which is dropped
+5      for each trial, chains that do not see what it reported
 =====  ==============================================================================================================
 
 Chains and their streams do not depend on the pace at which they are computed; a point is computed by itself. So killing and resuming, and the
@@ -30,9 +29,10 @@ from numpy.typing import NDArray
 from calibration.bank import Bank, Part
 from calibration.diagnostics import effective_size, rhat
 from calibration.files import write_whole
-from calibration.population import Points, Proposal, prior_proposal, spread_of, with_laws
+from calibration.population import COORDINATES, Points, Proposal, prior_proposal, spread_of, with_laws
 from calibration.problem import Problem, problem_of
 from calibration.sampler import EllipticalSlice, Whitening
+from calibration.tables import spaced
 from calibration.targets import FITTED
 from sim.errors import StorageError
 from sim.trial.scenario import Scenario
@@ -44,14 +44,16 @@ Floats = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
 
 CHAINS = 8
-PILOTS = {"pilot": 5, "pilot again": 11, "pilot at last": 6}
-"""Pilots, and the streams from which their starts are drawn."""
+PARTS = 3
+"""Of the bank: patients from the laws of the prior, then twice around the posterior."""
+LAWS = 256
+"""Draws of a pilot around whose laws a part of the bank lies."""
 DROPPED = 0.1
 """Share of each chain at its begin that is not kept."""
 BREADTH = 1.3
 """SD of the chains' law over the pilot's: with 1.3 the correlation of draws twenty apart was 0.17 at most, with 1.0 it was 0.44."""
-WIDER = 1.2
-"""Variance of the points over that of the pilot, in the laws of the second part of the bank: the pilot is short."""
+WIDER = 1.1
+"""SD of these laws over that of the patients."""
 KEEP_EVERY = 20.0
 """Seconds between two saves of the chains' state, which changes nothing in it."""
 
@@ -145,14 +147,14 @@ class Inference:
         StorageError
             When the folder cannot be written.
         """
-        first = self._first_part()
-        problem = self._problem([first])
-        plain = Whitening(np.zeros(problem.dimension), np.eye(problem.dimension))
-        pilot = self._chains("pilot", problem, plain, self.effort.pilot)
-        second = Part(1, self._around(pilot), self.effort.patients)
-        problem = self._problem([first, second])
-        again = self._chains("pilot again", problem, _whitening(pilot), self.effort.pilot)
-        last = self._chains("pilot at last", problem, _whitening(again), self.effort.last_pilot)
+        parts = [self._first_part()]
+        problem = self._problem(parts)
+        pilot = self._chains("pilot 1", problem, None, self.effort.pilot)
+        for number in range(1, PARTS):
+            parts.append(Part(number, self._around(pilot), self.effort.patients))
+            problem = self._problem(parts)
+            pilot = self._chains(f"pilot {number + 1}", problem, _whitening(pilot), self.effort.pilot)
+        last = self._chains("pilot at last", problem, _whitening(pilot), self.effort.last_pilot)
         found = self._chains("chains", problem, _whitening(last, BREADTH), self.effort.draws)
         return found, problem
 
@@ -184,22 +186,29 @@ class Inference:
         return problem_of(self.scenarios, {arm: bank.arm(*arm) for arm in bank.arms})
 
     def _around(self, pilot: Posterior) -> dict[str, Proposal]:
-        """Return the laws of the scores over patients and a pilot's draws together."""
-        points = Points(pilot.draws.reshape(-1, pilot.draws.shape[2]), self.trials)
-        shifts = {name: points.shifts(name, spread) for name, spread in self.spreads.items()}
-        return {
-            name: Proposal(one.mean(axis=0), np.sqrt(1.0 + WIDER * one.var(axis=0)))
-            for name, one in shifts.items()
-        }
+        """Return a law for each of some draws of a pilot, a little broader than that of the patients."""
+        points = Points(spaced(pilot.draws, LAWS), self.trials)
+        breadth = np.full(len(COORDINATES), WIDER)
+        return {name: Proposal(points.shifts(name, spread), breadth) for name, spread in self.spreads.items()}
 
     def _chains(
-        self, stage: str, problem: Problem, whitening: Whitening, draws: int, leave_out: str | None = None
+        self,
+        stage: str,
+        problem: Problem,
+        whitening: Whitening | None,
+        draws: int,
+        leave_out: str | None = None,
     ) -> Posterior:
-        """Return a stage's draws, without the first of each chain."""
+        """Return a stage's draws, without the first of each chain; in plain numbers where no pilot went before."""
+        whitening = whitening or Whitening(np.zeros(problem.dimension), np.eye(problem.dimension))
         kept_targets = problem.kept(leave_out)
-        # Pilots share their luck; nothing of them is kept.
-        kept_stages = ("chains", *(f"without {trial}" for trial in self.trials))
-        seed = self.seed * 100 + (0 if stage in PILOTS else 1 + kept_stages.index(stage))
+        stages = (
+            *(f"pilot {k + 1}" for k in range(PARTS)),
+            "pilot at last",
+            "chains",
+            *(f"without {trial}" for trial in self.trials),
+        )
+        seed = self.seed * 100 + stages.index(stage)
 
         def told(v: Floats) -> Floats:
             points = problem.points(whitening.points(v))
@@ -209,9 +218,9 @@ class Inference:
         place = self.folder / f"{stage.replace(' ', '-')}.json"
         chains = self._resumed(place)
         if chains is None:
-            starts = np.random.Generator(
-                np.random.Philox(key=[seed, PILOTS.get(stage, 100)])
-            ).standard_normal((CHAINS, problem.dimension))
+            starts = np.random.Generator(np.random.Philox(key=[seed, CHAINS])).standard_normal(
+                (CHAINS, problem.dimension)
+            )
             chains = EllipticalSlice(0.3 * starts, told(0.3 * starts), seed)
         kept = time.monotonic()
         while chains.length < draws:
@@ -222,10 +231,10 @@ class Inference:
                 kept = time.monotonic()
         begin = int(DROPPED * draws)
         v = chains.draws()[:, begin:draws]
-        points = whitening.points(v.reshape(-1, v.shape[2])).reshape(v.shape)
-        return Posterior(
-            points, chains.log_likelihoods()[:, begin:draws], problem.points(points[0, :1]).names
-        )
+        flat = v.reshape(-1, v.shape[2])
+        levels = whitening.of_points(flat, chains.log_likelihoods()[:, begin:draws].reshape(-1))
+        points = whitening.points(flat).reshape(v.shape)
+        return Posterior(points, levels.reshape(v.shape[:2]), problem.points(points[0, :1]).names)
 
     def _resumed(self, place: Path) -> EllipticalSlice | None:
         try:

@@ -3,7 +3,7 @@ r"""Likelihoods of what trials report, each a function of what the simulation sa
 ======================  ======================================================================================================
 reported                log likelihood
 ======================  ======================================================================================================
-k of n                  ln C(n, k) + k ln p + (n - k) ln(1 - p)
+k of n                  ln C(n, k) + k ln p + (n - k) ln(1 - p); of a p that is known from few patients its mean (`unsure_binomial`)
 median of n durations   sum over the numbers of events before, at and after the median that give it (`censored_median`)
 range low to high       ln N(logit x; m, s^2 + tau^2), m and s from the ends of the range, tau between trials (`band`)
 summary of kinetics     ln N(ln x; ln reported, s^2)
@@ -20,9 +20,17 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln, logit, xlog1py, xlogy
+from scipy.special import betaln, gammaln, logit, xlog1py, xlogy
 
-__all__ = ["TWO_SIDED", "MedianReport", "band", "binomial", "censored_median", "summary"]
+__all__ = [
+    "TWO_SIDED",
+    "MedianReport",
+    "band",
+    "binomial",
+    "censored_median",
+    "summary",
+    "unsure_binomial",
+]
 
 Floats = NDArray[np.float64]
 
@@ -49,7 +57,32 @@ def binomial(events: int, of: int, p: ArrayLike) -> Floats:
     return np.asarray(ways + xlogy(events, chance) + xlog1py(of - events, -chance), dtype=np.float64)
 
 
-def band(x: ArrayLike, low: float, high: float, between: float) -> Floats:
+def unsure_binomial(events: int, of: int, share: ArrayLike, patients: ArrayLike) -> Floats:
+    """Return the log of the mean likelihood of so many events among so many, where their probability is known from few simulated patients.
+
+    The mean is over what those patients leave unknown, a beta law with Jeffreys' prior. Without it the noise of a share is an advantage:
+    points at which few patients happen to agree with the report would be taken for good ones.
+
+    Parameters
+    ----------
+    events, of : int
+    share : array_like
+        Of the simulated patients.
+    patients : array_like
+        Effective number of them.
+
+    Examples
+    --------
+    >>> round(float(np.exp(unsure_binomial(1, 2, 0.5, 1e7))), 6), round(float(np.exp(unsure_binomial(1, 2, 0.5, 0.0))), 6)
+    (0.5, 0.25)
+    """
+    p, n = np.asarray(share, dtype=np.float64), np.asarray(patients, dtype=np.float64)
+    a, b = p * n + 0.5, (1.0 - p) * n + 0.5
+    ways = gammaln(of + 1.0) - gammaln(events + 1.0) - gammaln(of - events + 1.0)
+    return np.asarray(ways + betaln(events + a, of - events + b) - betaln(a, b), dtype=np.float64)
+
+
+def band(x: ArrayLike, low: float, high: float, between: ArrayLike) -> Floats:
     """Return the log likelihood of a share or ratio of which a range was given.
 
     Parameters
@@ -58,8 +91,8 @@ def band(x: ArrayLike, low: float, high: float, between: float) -> Floats:
         What the simulation says, between 0 and 1.
     low, high : float
         Ends of the range, read as 95 % of a logit-normal law.
-    between : float
-        SD of the logit between trials, which the range leaves out.
+    between : array_like
+        SD of the logit between trials, which the range leaves out, with that of x itself.
 
     Examples
     --------
@@ -68,10 +101,10 @@ def band(x: ArrayLike, low: float, high: float, between: float) -> Floats:
     """
     ends = logit(np.array([low, high]))
     middle, sd = float(ends.mean()), float(ends[1] - ends[0]) / (2.0 * TWO_SIDED)
-    return _normal(logit(np.asarray(x, dtype=np.float64)), middle, math.hypot(sd, between))
+    return _normal(logit(np.asarray(x, dtype=np.float64)), middle, np.hypot(sd, between))
 
 
-def summary(x: ArrayLike, reported: float, log_sd: float) -> Floats:
+def summary(x: ArrayLike, reported: float, log_sd: ArrayLike) -> Floats:
     """Return the log likelihood of a summary of kinetics, log-normal around what was reported.
 
     Parameters
@@ -80,17 +113,18 @@ def summary(x: ArrayLike, reported: float, log_sd: float) -> Floats:
         What the simulation says; above 0.
     reported : float
         In the same unit.
-    log_sd : float
-        SD of the natural logarithm.
+    log_sd : array_like
+        SD of the natural logarithm, with that of x itself.
     """
     with np.errstate(divide="ignore"):
-        return _normal(np.log(np.asarray(x, dtype=np.float64)), math.log(reported), log_sd)
+        return _normal(np.log(np.asarray(x, dtype=np.float64)), math.log(reported), np.asarray(log_sd))
 
 
-def _normal(x: Floats, mean: float, sd: float) -> Floats:
-    return np.asarray(
-        -0.5 * ((x - mean) / sd) ** 2 - math.log(sd * math.sqrt(2.0 * math.pi)), dtype=np.float64
-    )
+def _normal(x: Floats, mean: float, sd: ArrayLike) -> Floats:
+    own = np.asarray(sd, dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        found = -0.5 * ((x - mean) / own) ** 2 - np.log(own * math.sqrt(2.0 * math.pi))
+    return np.asarray(found, dtype=np.float64)
 
 
 class MedianReport(NamedTuple):

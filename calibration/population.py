@@ -6,7 +6,7 @@ density q weighs under it, with p_0 standard normal,
 
 .. math:: w = \frac{p_0(z - d)}{q(z)} = \frac{p_0(z)}{q(z)} \exp(z \cdot d - |d|^2/2),
 
-whatever the law is of which z is the score. `Proposal` is such a q: another mean and a larger SD, so that no likely point is far from all patients.
+whatever the law is of which z is the score. `Proposal` is such a q: a mixture of normal laws, so that no likely point is far from all patients.
 """
 
 from __future__ import annotations
@@ -166,28 +166,41 @@ def dimension(trials: int) -> int:
     return _N + _K + trials * _K
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Proposal:
-    """Law from which the scores of a part of the bank are drawn: independent normal.
+    """Law from which the scores of a part of the bank are drawn: a mixture of independent normal laws in equal shares.
+
+    Patients take the laws of the mixture in turn, by their numbers.
 
     Attributes
     ----------
-    mean, sd : ndarray, shape (coordinates,)
+    means : ndarray, shape (laws, coordinates)
+    sd : ndarray, shape (coordinates,)
     """
 
-    mean: Floats
+    means: Floats
     sd: Floats
 
-    def scores(self) -> dict[str, Score]:
-        """Return what to draw patients with."""
+    def scores(self, patients: Ints) -> dict[str, Score]:
+        """Return what to draw patients with.
+
+        Parameters
+        ----------
+        patients : ndarray of int, shape (n,)
+            Their places within the arm.
+        """
+        own = self.means[patients % len(self.means)]
         return {
-            name: Score(float(m), float(s))
-            for name, m, s in zip(COORDINATES, self.mean, self.sd, strict=True)
+            name: Score(np.ascontiguousarray(own[:, k]), float(self.sd[k]))
+            for k, name in enumerate(COORDINATES)
         }
 
     def log_density(self, z: Floats) -> Floats:
         """Return the log density at scores, shape (n, coordinates), up to the constant of the standard normal law's."""
-        return np.asarray((-0.5 * ((z - self.mean) / self.sd) ** 2 - np.log(self.sd)).sum(axis=-1))
+        scaled, means = z / self.sd, self.means / self.sd
+        both = np.einsum("ij,kj->ik", scaled, means) - 0.5 * (means**2).sum(axis=1)
+        shared = -0.5 * (scaled**2).sum(axis=1) - np.log(self.sd).sum() - np.log(len(means))
+        return np.asarray(shared + np.logaddexp.reduce(both, axis=1))
 
 
 def prior_proposal(spread: Spread) -> Proposal:
@@ -196,14 +209,14 @@ def prior_proposal(spread: Spread) -> Proposal:
     mean[:_N] = np.log([one.median for one in QUANTITIES]) - spread.log_median[:_N]
     variance[:_N] = np.array([one.log_sd for one in QUANTITIES]) ** 2
     variance[_AFFECTED] += (1.5 * BETWEEN_TRIALS) ** 2
-    return Proposal(mean / spread.log_sd, np.sqrt(1.0 + variance / spread.log_sd**2))
+    return Proposal((mean / spread.log_sd)[None], np.sqrt(1.0 + variance / spread.log_sd**2))
 
 
 def scores_of(scenario: Scenario, arm: str, seed: int, patients: Ints, proposal: Proposal) -> Floats:
     """Return the scores of patients of a bank, shape (n, coordinates); that of fitness is the first infusion's."""
     from sim.trial.cohort import patient_numbers
 
-    draws = Draws(seed, patient_numbers(scenario, arm, patients), scores=proposal.scores())
+    draws = Draws(seed, patient_numbers(scenario, arm, patients), scores=proposal.scores(patients))
     return np.stack([draws.score(name) for name in COORDINATES], axis=1)
 
 

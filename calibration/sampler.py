@@ -65,6 +65,11 @@ class Whitening:
         points = self.points(v)
         return np.asarray(of_points - 0.5 * (points**2).sum(axis=1) + 0.5 * (v**2).sum(axis=1))
 
+    def of_points(self, v: Floats, told: Floats) -> Floats:
+        """Return the log likelihood of the points under their standard normal prior: what `log_likelihood` was given."""
+        points = self.points(v)
+        return np.asarray(told + 0.5 * (points**2).sum(axis=1) - 0.5 * (v**2).sum(axis=1))
+
 
 class EllipticalSlice:
     """Chains.

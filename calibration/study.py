@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import sim
-from calibration.inference import CHAINS, Effort, Inference, Posterior
+from calibration.inference import CHAINS, PARTS, Effort, Inference, Posterior
 from calibration.problem import Problem
 from calibration.reliability import confirm, fresh_figures, noise_at, power_scaling, ridges
 from calibration.tables import spaced, write_notes, write_table
@@ -109,6 +109,7 @@ def _provenance(inference: Inference) -> dict[str, Any]:
         "seed": inference.seed,
         "effort": asdict(inference.effort),
         "chains": CHAINS,
+        "parts": PARTS,
         "fitted": {name: list(rows) for name, rows in FITTED.items()},
         "left_out": {f"{scenario}, {row}": why for (scenario, row), why in LEFT_OUT.items()},
         "kinetics": [asdict(one) for one in KINETICS],

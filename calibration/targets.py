@@ -1,6 +1,9 @@
 """Targets: reported outcomes that are fitted, and what each reads off the simulated patients of an arm under a population.
 
 The rows are those of the scenarios' ``reported`` blocks, named here and written there. What is left out, and why, is `LEFT_OUT`.
+
+A figure says also how well the patients know it: under some populations few patients of a bank weigh much, and a likelihood that took their figure for certain
+would reward the luck of being few. So each likelihood is a mean over what they leave unknown, or is wider by it.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit, xlog1py, xlogy
 
 from calibration.bank import ArmBank
-from calibration.likelihoods import TWO_SIDED, MedianReport, band, binomial, censored_median, summary
+from calibration.likelihoods import TWO_SIDED, MedianReport, band, censored_median, summary, unsure_binomial
 from sim.trial.endpoints import endpoint_times
 from sim.trial.measures import is_share, measure, population
 from sim.trial.scenario import Scenario
@@ -132,7 +135,7 @@ def _pool(
 class Share:
     """Patients with an event among those who count: so many of so many, or a range of the share.
 
-    The figure is the share and the effective number of patients behind it, which bounds how near to 0 or 1 it may be.
+    The figure is the share and the effective number of patients behind it.
     """
 
     name: str
@@ -157,12 +160,14 @@ class Share:
 
     def log_likelihood(self, figure: Floats) -> Floats:
         """Return the binomial law's, or that of a range."""
-        # Half an event more and half one less: a bank cannot say that a chance is 0.
-        p = (figure[:, 0] * figure[:, 1] + 0.5) / (figure[:, 1] + 1.0)
+        share, patients = figure[:, 0], figure[:, 1]
         first, second = self.report
         if isinstance(first, int) and isinstance(second, int):
-            return binomial(first, second, p)
-        return band(p, first, second, BETWEEN_TRIALS_LOGIT)
+            return unsure_binomial(first, second, share, patients)
+        # Half an event more and half one less: a bank cannot say that a chance is 0.
+        p = (share * patients + 0.5) / (patients + 1.0)
+        error = 1.0 / np.sqrt((patients + 1.0) * p * (1.0 - p))
+        return band(p, first, second, np.hypot(BETWEEN_TRIALS_LOGIT, error))
 
     def replicate(self, figure: Floats, generator: np.random.Generator) -> Share:
         """Return the counts, or the range, of another trial."""
@@ -188,7 +193,10 @@ def _moved_range(low: float, high: float, x: float, generator: np.random.Generat
 
 @dataclass(frozen=True, eq=False)
 class Middle:
-    """Median of a number over the patients who have it: a range of a ratio, or a summary of kinetics."""
+    """Median of a number over the patients who have it: a range of a ratio, or a summary of kinetics.
+
+    The figure is the median, and the values that lie half an SD of the median's rank below and above it.
+    """
 
     name: str
     arms: tuple[Arm, ...]
@@ -202,23 +210,33 @@ class Middle:
     ranged: bool
 
     def figure(self, weights: Mapping[Arm, Floats]) -> Floats:
-        """Return the weighted median; NaN where nobody has the number."""
+        """Return the weighted median and its neighbours; NaN where nobody has the number."""
         if not len(self.values):
-            return np.full((len(weights[self.arms[0]]), 1), np.nan)
+            return np.full((len(weights[self.arms[0]]), 3), np.nan)
         parts = [
             share * weights[arm][:, own]
             for arm, own, share in zip(self.arms, self.patients, self.pooled, strict=True)
         ]
         sorted_ = np.concatenate(parts, axis=1)[:, self.order]
         so_far = np.cumsum(sorted_, axis=1)
-        place = (so_far < 0.5 * so_far[:, -1:]).sum(axis=1)
-        return np.asarray(self.values[np.minimum(place, len(self.values) - 1)][:, None])
+        found = np.full((len(so_far), 3), np.nan)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            half = 0.25 * np.sqrt((sorted_**2).sum(axis=1)) / so_far[:, -1]
+        for k in np.flatnonzero(np.isfinite(half)):
+            own = so_far[k]
+            ranks = own[-1] * (0.5 + half[k] * np.array([0.0, -1.0, 1.0]))
+            found[k] = self.values[np.minimum(np.searchsorted(own, ranks), len(self.values) - 1)]
+        return found
 
     def log_likelihood(self, figure: Floats) -> Floats:
-        """Return the law's of a range, or of a summary."""
+        """Return the law's of a range, or of a summary, wider by the median's own error."""
+        first, second = self.report
         if self.ranged:
-            return band(np.clip(figure[:, 0], 1e-6, 1.0 - 1e-6), *self.report, BETWEEN_TRIALS_LOGIT)
-        return summary(figure[:, 0], *self.report)
+            x = logit(np.clip(figure, 1e-6, 1.0 - 1e-6))
+            return band(expit(x[:, 0]), first, second, np.hypot(BETWEEN_TRIALS_LOGIT, x[:, 2] - x[:, 1]))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            error = np.log(figure[:, 2] / figure[:, 1])
+        return summary(figure[:, 0], first, np.hypot(second, error))
 
     def replicate(self, figure: Floats, generator: np.random.Generator) -> Middle:
         """Return the range, or the summary, of another trial."""
@@ -247,7 +265,7 @@ class Duration:
     """Of a replicate: patients with the event before, in and after the median's interval and with none, and of those censored early, 1 for an event."""
 
     def figure(self, weights: Mapping[Arm, Floats]) -> Floats:
-        """Return the probability of an event up to each of the report's cuts, by Kaplan and Meier."""
+        """Return the probability of an event up to each of the report's cuts, by Kaplan and Meier, and the effective number of patients."""
         parts = [
             share * weights[arm][:, own]
             for arm, own, share in zip(self.arms, self.patients, self.pooled, strict=True)
@@ -258,19 +276,24 @@ class Duration:
             free = np.cumsum(np.log1p(-np.where(self.event & (at_risk > 0.0), w / at_risk, 0.0)), axis=1)
         place = np.searchsorted(self.days, np.array(self.reports[0].cuts), side="right")
         before = np.concatenate([np.zeros((len(w), 1)), free], axis=1)[:, place]
-        return np.asarray(-np.expm1(before))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            patients = w.sum(axis=1) ** 2 / (w**2).sum(axis=1)
+        return np.concatenate([-np.expm1(before), patients[:, None]], axis=1)
 
     def log_likelihood(self, figure: Floats) -> Floats:
         """Return that of the censored median, or of a replicate's counts."""
-        if self.counts is None:
-            found = np.stack([censored_median(report, figure) for report in self.reports])
-            return np.asarray(np.logaddexp.reduce(found, axis=0) - np.log(len(self.reports)))
         early = len(self.reports[0].censored_at)
-        begin, end, until = figure[:, 0], figure[:, 1], figure[:, 2]
+        # A quarter of a patient more in each of the four intervals: a bank cannot say that none falls into one.
+        more, patients = np.array([0.25, 0.5, 0.75] + [0.5] * early), figure[:, -1:]
+        so_far = (figure[:, :-1] * patients + more) / (patients + 1.0)
+        if self.counts is None:
+            found = np.stack([censored_median(report, so_far) for report in self.reports])
+            return np.asarray(np.logaddexp.reduce(found, axis=0) - np.log(len(self.reports)))
+        begin, end, until = so_far[:, 0], so_far[:, 1], so_far[:, 2]
         cells = np.stack([begin, end - begin, until - end, 1.0 - until], axis=1)
         whole = xlogy(self.counts[:4], np.maximum(cells, 0.0)).sum(axis=1)
         had = np.array(self.counts[4 : 4 + early])
-        return np.asarray(whole + (xlogy(had, figure[:, 3:]) + xlog1py(1 - had, -figure[:, 3:])).sum(axis=1))
+        return np.asarray(whole + (xlogy(had, so_far[:, 3:]) + xlog1py(1 - had, -so_far[:, 3:])).sum(axis=1))
 
     def replicate(self, figure: Floats, generator: np.random.Generator) -> Duration:
         """Return the counts of another trial, followed as this one."""
@@ -278,7 +301,7 @@ class Duration:
         begin, end, until = figure[:3]
         cells = np.maximum([begin, end - begin, until - end, 1.0 - until], 0.0)
         whole = generator.multinomial(report.of - len(report.censored_at), cells / cells.sum())
-        early = (generator.random(len(report.censored_at)) < figure[3:]).astype(int)
+        early = (generator.random(len(report.censored_at)) < figure[3:-1]).astype(int)
         return replace(self, counts=(*whole.tolist(), *early.tolist()))
 
 

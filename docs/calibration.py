@@ -103,7 +103,7 @@ def _reliability(told: dict[str, Any]) -> str:
         ),
     ]  # fmt: skip
     short = told["shortfalls"] or ["none"]
-    what = f"{told['chains']} chains of {effort['draws']} draws on {2 * effort['patients']:,} patients an arm, seed {told['seed']}."
+    what = f"{told['chains']} chains of {effort['draws']} draws on {told['parts'] * effort['patients']:,} patients an arm, seed {told['seed']}."
     return (
         what
         + "\n\n"

@@ -32,7 +32,7 @@ def command(
         typer.Option(
             metavar="N",
             parser=whole("--patients", 200, 5_000_000, 65536),
-            help="Patients of each arm in each of the two parts of the bank.",
+            help="Patients of each arm in each of the three parts of the bank.",
         ),
     ] = 65_536,
     draws: Annotated[

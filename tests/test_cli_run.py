@@ -17,6 +17,7 @@ from sim.network.simulation import simulate as true_simulate
 from sim.trial import courses
 from sim.trial.run_directory import RunDirectory
 from tests.trial.made_up import MadeUp
+from tests.trial.small_posterior import small_posterior
 
 NAME = "fry2018-cd22"
 
@@ -198,6 +199,21 @@ class TestCheck:
         assert code == 1
         assert "6 of 6 (100 %)" in out
         assert "OUTSIDE" in out
+
+    def test_a_fitted_trial_is_predicted_by_the_others(self, call, made_up, tmp_path):
+        folder = small_posterior(tmp_path / "posterior", NAME)
+        calls = made_up.calls
+        own = ("--set", f"patients.posterior={{folder: {folder}, trial: {NAME}}}")
+        code, out, _ = call("check", NAME, "--patients", 60, *own)
+        assert code in (0, 1)
+        assert "predicted without it" in out
+        assert "mid-p" in out
+        assert "of a trial that nobody has seen" in " ".join(out.split())
+        assert made_up.calls == calls + 4, "two arms, twice"
+        code, out, _ = call("check", NAME, "--patients", 60, "--json", *own)
+        assert len(json.loads(out)["predicted_without_it"]) == len(json.loads(out)["reported"])
+        code, out, _ = call("check", NAME, "--patients", 8, "--json")
+        assert json.loads(out)["predicted_without_it"] is None
 
     def test_ends_in_0_when_nothing_is_outside(self, call):
         code, out, _ = call("check", "untreated", "--patients", 20)

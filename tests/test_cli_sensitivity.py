@@ -188,3 +188,35 @@ def test_help_has_examples_and_says_how_long_it_takes(call) -> None:
     assert code == 0
     assert "cartsim sensitivity turtle2016-cd19" in out
     assert "processor time" in out
+
+
+def test_a_scenario_that_draws_from_a_posterior_is_asked_at_its_populations(call, known, tmp_path) -> None:
+    """400 populations of two quantities: each has an index from given data."""
+    medians = np.exp(np.random.default_rng(1).normal(0.0, 0.2, (2, 400)))
+    columns = {
+        "net_growth_rate": 0.1 * medians[0],
+        "killing_rate": 8.0 * medians[1],
+        "burden between trials": medians[0],
+    }
+    write_parquet(tmp_path / "draws.parquet", columns)
+    notes = {
+        "quantities": ["net_growth_rate", "killing_rate"],
+        "breadths": {},
+        "effects": ["burden"],
+        "trials": [],
+    }
+    (tmp_path / "provenance.json").write_text(json.dumps(notes))
+    told = json.loads(
+        call(
+            NAME,
+            *TINY,
+            "--json",
+            "--no-figures",
+            "-o",
+            "out",
+            "--set",
+            f"patients.posterior={{folder: {tmp_path}}}",
+        )[1]
+    )
+    own = {row["factor"] for row in told["estimates"] if row["method"] == "given_data"}
+    assert own >= {"net_growth_rate", "killing_rate"}

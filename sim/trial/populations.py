@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -29,14 +29,17 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from sim.errors import ScenarioError, StorageError
+from sim.models.design import Design
+from sim.models.leukaemia import build
+from sim.network.elements import Parameter
 from sim.network.streams import uniforms
 from sim.trial.draws import Score
 from sim.trial.laws import Law, Lognormal
 from sim.trial.problems import suggest
 from sim.trial.quantities import DEFAULTS, PURPOSES, SPREADS, base_name
+from sim.trial.regimen import design_of
 from sim.trial.scenario import Scenario
 from sim.trial.scenario_people import PosteriorBlock
-from sim.trial.sheet import network_of
 from sim.trial.tables import read_parquet
 from sim.trial.uncertainty import Grouping, Origin
 
@@ -203,10 +206,9 @@ def moved(scenario: Scenario, arm: str, seed: int, patients: Ints) -> Moved:
     shifts = _effects(known, chosen, seed, origin)
     scores: dict[str, Score] = {}
     laws: dict[str, Law] = {}
-    units = {one.name: (float(one.value), one.unit) for one in network_of(scenario).all_parameters}
-    products = scenario.used_products()
     for name in dict.fromkeys((*known.medians, *shifts)):
-        if name in own or (name in known.medians and not _has(scenario, name)):
+        parameters = _parameters(scenario).get(name, ())
+        if name in own or not (parameters or name in DEFAULTS or name == "burden"):
             continue
         middle, sd = middle_and_sd(scenario, name, known.breadths)
         shift = np.zeros(len(patients))
@@ -215,9 +217,8 @@ def moved(scenario: Scenario, arm: str, seed: int, patients: Ints) -> Moved:
         if name in shifts:
             shift += shifts[name]
         scores[name] = Score(shift / sd)
-        for full, (value, unit) in units.items():
-            if name in known.breadths and base_name(full, products) == name:
-                laws[full] = known.breadths[name].around(value, unit)
+        if name in known.breadths:
+            laws |= {one.name: known.breadths[name].around(float(one.value), one.unit) for one in parameters}
     return Moved(laws, scores)
 
 
@@ -256,12 +257,17 @@ def _of(chosen: PosteriorBlock) -> Populations:
     return read_populations(Path(chosen.folder) if chosen.folder else SHIPPED, chosen.without)
 
 
-def _has(scenario: Scenario, name: str) -> bool:
-    """Say whether a quantity is one of a scenario's; without a product there is nothing of one."""
-    products = scenario.used_products()
-    return name in DEFAULTS or any(
-        base_name(one.name, products) == name for one in network_of(scenario).all_parameters
-    )
+def _parameters(scenario: Scenario) -> Mapping[str, Sequence[Parameter]]:
+    """Return the network's parameters by quantity; without a product there is nothing of one."""
+    return _by_quantity(design_of(scenario), scenario.used_products())
+
+
+@lru_cache(maxsize=32)
+def _by_quantity(design: Design, products: tuple[str, ...]) -> dict[str, list[Parameter]]:
+    found: dict[str, list[Parameter]] = {}
+    for one in build(design).all_parameters:
+        found.setdefault(base_name(one.name, products), []).append(one)
+    return found
 
 
 def middle_and_sd(scenario: Scenario, name: str, breadths: Mapping[str, Breadth]) -> tuple[float, float]:
@@ -287,13 +293,8 @@ def middle_and_sd(scenario: Scenario, name: str, breadths: Mapping[str, Breadth]
     if name in DEFAULTS:
         law = DEFAULTS[name]
         return math.log(law.median()), float(law.numbers()["log_sd"])
-    products = scenario.used_products()
-    values = [
-        float(one.value)
-        for one in network_of(scenario).all_parameters
-        if base_name(one.name, products) == name
-    ]
-    return math.log(values[0]), breadths[name].log_sd if name in breadths else SPREADS[name].log_sd
+    value = float(_parameters(scenario)[name][0].value)
+    return math.log(value), breadths[name].log_sd if name in breadths else SPREADS[name].log_sd
 
 
 def _effects(known: Populations, chosen: PosteriorBlock, seed: int, origin: Origin) -> dict[str, Floats]:

@@ -10,6 +10,7 @@ from sim.trial.laws import ByBurden, Law
 
 if TYPE_CHECKING:
     from sim.trial.scenario import Scenario
+    from sim.trial.scenario_people import PosteriorBlock
     from sim.trial.scenario_reported import Reported
     from sim.trial.scenario_schema import (
         Arm,
@@ -54,6 +55,8 @@ def sections(scenario: Scenario) -> list[Section]:
         for name, value in patients
         if isinstance(value, Law) and _matters(value)
     ]
+    if patients.posterior is not None:
+        people.append(("populations", _posterior_text(patients.posterior), "fitted"))
     course: list[Row] = []
     if scenario.manufacturing is not None:
         course.append(
@@ -102,6 +105,15 @@ def sections(scenario: Scenario) -> list[Section]:
         ),
         ("Engine", _computed(scenario.engine)),
     ]
+
+
+def _posterior_text(chosen: PosteriorBlock) -> str:
+    """Return which populations the patients come from, and with which effects of a trial."""
+    which = "the posterior" if chosen.without is None else f"the posterior without {chosen.without}"
+    where = f" in {chosen.folder}" if chosen.folder else ""
+    sd = "" if chosen.between_trials is None else f" (SD {chosen.between_trials:g})"
+    effects = f"a new trial{sd}" if chosen.trial == "new" else chosen.trial
+    return f"the first {chosen.draws} of {which}{where}, with the effects of {effects}"
 
 
 def product_rows(products: Mapping[str, Product]) -> list[Row]:

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 from scipy.special import expit
 
-from calibration.likelihoods import MedianReport, band, binomial, censored_median, summary
+from calibration.likelihoods import MedianReport, band, binomial, censored_median, summary, unsure_binomial
 
 MONTH = 30.4375
 REPORT = MedianReport(11, 6 * MONTH, MONTH, (6 * MONTH, 9 * MONTH, 21 * MONTH), 24 * MONTH)
@@ -87,3 +87,13 @@ def test_a_longer_and_a_shorter_course_are_less_likely_than_the_reported_one() -
     assert found.argmax() in (1, 2)
     assert np.isfinite(found).all()
     assert censored_median(REPORT, np.ones(6)) == -math.inf
+
+
+def test_a_share_known_from_few_patients_has_the_mean_likelihood_of_what_they_leave_open() -> None:
+    """Beside the integral over the beta law, by 200,000 of its quantiles; and the binomial law where patients are many."""
+    u = (np.arange(200_000) + 0.5) / 200_000
+    for share, patients in ((0.2, 5.0), (0.9, 40.0), (0.0, 3.0)):
+        p = stats.beta.ppf(u, share * patients + 0.5, (1.0 - share) * patients + 0.5)
+        exact = np.log(np.mean(stats.binom.pmf(11, 15, p)))
+        assert float(unsure_binomial(11, 15, share, patients)) == pytest.approx(exact, rel=1e-3)
+    assert float(unsure_binomial(11, 15, 0.6, 1e6)) == pytest.approx(float(binomial(11, 15, 0.6)), abs=1e-4)

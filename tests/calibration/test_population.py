@@ -93,7 +93,7 @@ def test_parts_from_several_laws_are_weighed_as_their_mixture() -> None:
     """Half of the patients from a narrow law far away change no figure: within 5 standard errors."""
     rng = np.random.default_rng(1)
     n, k = 100_000, 2
-    broad, far = Proposal(np.zeros(k), np.full(k, 2.0)), Proposal(np.full(k, 1.5), np.full(k, 0.7))
+    broad, far = Proposal(np.zeros((1, k)), np.full(k, 2.0)), Proposal(np.full((1, k), 1.5), np.full(k, 0.7))
     z = np.concatenate([2.0 * rng.standard_normal((n, k)), 1.5 + 0.7 * rng.standard_normal((n, k))])
     base = base_log_weights(z, [broad, far], [n, n])
     logs = log_weights(np.ascontiguousarray(z.T), base, np.array([0.5, 1.0]))
@@ -107,3 +107,23 @@ def test_parts_from_several_laws_are_weighed_as_their_mixture() -> None:
     assert (abs(alone @ z / alone.sum() - [0.5, 1.0]) > 5.0 * error).any(), (
         "weighed as if all came from the broad law it would be wrong"
     )
+
+
+def test_a_mixture_has_the_density_of_its_laws_and_patients_take_them_in_turn() -> None:
+    """Weighed back to no shift, 60,000 scores from three laws have mean 0 and SD 1 within 5 standard errors of their effective number."""
+    k, n = len(COORDINATES), 60_000
+    means = np.zeros((3, k))
+    means[1, 0], means[2, 1] = 1.0, -1.0
+    mixed = Proposal(means, np.full(k, 1.1))
+    z = np.random.default_rng(1).standard_normal((n, k)) * 1.1 + means[np.arange(n) % 3]
+    exact = np.log(np.mean([np.exp(-0.5 * (((z[:50] - m) / 1.1) ** 2).sum(axis=1)) for m in means], axis=0))
+    np.testing.assert_allclose(mixed.log_density(z[:50]), exact - k * np.log(1.1), rtol=1e-9)
+    logs = base_log_weights(z, [mixed], [n])
+    weights = np.exp(logs - logs.max())
+    weights /= weights.sum()
+    effective = 1.0 / (weights**2).sum()
+    assert effective > 1000
+    assert (abs(weights @ z) < 5.0 / np.sqrt(effective)).all()
+    assert (abs(weights @ z**2 - 1.0) < 5.0 * np.sqrt(2.0 / effective)).all()
+    shifts = mixed.scores(np.arange(4))[COORDINATES[0]].shift
+    np.testing.assert_array_equal(shifts, [0.0, 1.0, 0.0, 0.0])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from calibration import sensitivity, study
+from calibration import sensitivity, sensitivity_study
 from calibration.factors import factors_of
 from calibration.sensitivity_study import Effort, analyse
 from sim.errors import InputError
@@ -24,7 +24,7 @@ def opened():
 @pytest.fixture(autouse=True)
 def known(monkeypatch):
     patients = Known()
-    monkeypatch.setattr(study, "simulate_patients", patients)
+    monkeypatch.setattr(sensitivity_study, "simulate_patients", patients)
     monkeypatch.setattr(sensitivity, "RESAMPLES", 100)
     return patients
 
@@ -89,13 +89,13 @@ def test_what_is_the_same_everywhere_tells_nothing(opened) -> None:
 
 def test_failed_rows_are_counted_and_points_with_many_are_left_out(opened, monkeypatch) -> None:
     """2 of 16 patients fail where the score of one factor is above 1: 16 % of the points."""
-    monkeypatch.setattr(study, "simulate_patients", Known(failing=2))
+    monkeypatch.setattr(sensitivity_study, "simulate_patients", Known(failing=2))
     found = analyse(opened, 1, Effort(128, 16, 1), ["cr"])
     assert found.failed == 2 * found.left_out > 0
     assert found.left_out == pytest.approx(0.16 * found.points, rel=0.3)
     assert found.spread[ARM, "cr"][2] < 128
     assert value(found, "cr", "prcc", DECIDES).n == found.spread[ARM, "cr"][2]
-    monkeypatch.setattr(study, "simulate_patients", Known(failing=1))
+    monkeypatch.setattr(sensitivity_study, "simulate_patients", Known(failing=1))
     kept = analyse(opened, 1, Effort(128, 16, 1), ["cr"])
     assert (kept.left_out, kept.failed > 0) == (0, True)
 

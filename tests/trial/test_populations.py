@@ -17,25 +17,17 @@ from sim.trial.predictive import beta_binomial, km_medians
 from sim.trial.provenance import run_hash
 from sim.trial.reported import _beta
 from sim.trial.scenario_io import load
+from sim.trial.scenario_view import sections
 from sim.trial.tables import write_parquet
 from sim.trial.uncertainty import Grouping, Origin, components
+from tests.trial.small_posterior import SIZE, small_posterior
 
-N = 5
+N = SIZE
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A posterior of five populations: one quantity that varies by default, one that does not, one effect."""
-    columns = {
-        "net_growth_rate": np.linspace(0.08, 0.16, N),
-        "niche_access": np.linspace(0.05, 0.15, N),
-        "burden between trials": np.linspace(0.1, 0.5, N),
-        "burden of turtle2016-cd19": np.linspace(-0.4, 0.4, N),
-    }
-    write_parquet(tmp_path / TABLE, columns)
-    notes = {"quantities": ["net_growth_rate", "niche_access"], "breadths": {"niche_access": [0.3, 0.0, 1.0]}, "effects": ["burden"]}  # fmt: skip
-    (tmp_path / NOTES).write_text(json.dumps({**notes, "trials": ["turtle2016-cd19"]}), encoding="utf-8")
-    return tmp_path
+    return small_posterior(tmp_path, "turtle2016-cd19")
 
 
 def of(folder: Path, **more: object):
@@ -96,6 +88,45 @@ def test_more_patients_and_paired_arms_change_nobody(folder: Path) -> None:
     for name in ("net_growth_rate", "niche_access"):
         assert (one.parameters[name] == other.parameters[name][:7]).all()
     assert (one.covariates["burden"] == other.covariates["burden"][:7]).all()
+
+
+def test_a_scenario_shows_its_populations(folder: Path) -> None:
+    scenario = of(folder, trial="new", between_trials=0.6, without="fry2018-cd22")
+    ((value, kind),) = [
+        row[1:]
+        for title, rows in sections(scenario)
+        for row in rows
+        if title == "Patients" and row[0] == "populations"
+    ]
+    assert kind == "fitted"
+    assert value.startswith("the first 100 of the posterior without fry2018-cd22 in ")
+    assert value.endswith("with the effects of a new trial (SD 0.6)")
+
+
+def test_without_products_there_are_no_quantities_of_products(folder: Path) -> None:
+    (folder / TABLE).unlink()
+    columns = {
+        "net_growth_rate": np.full(N, 0.1),
+        "killing_rate": np.full(N, 8.0),
+        "burden between trials": np.full(N, 0.3),
+    }
+    write_parquet(folder / TABLE, columns)
+    notes = {
+        "quantities": ["net_growth_rate", "killing_rate"],
+        "breadths": {},
+        "effects": ["burden"],
+        "trials": [],
+    }
+    (folder / NOTES).write_text(json.dumps(notes), encoding="utf-8")
+    block = {"patients.posterior": {"folder": str(folder)}}
+    scenario = load("untreated", block)
+    assert set(moved(scenario, "untreated", 1, np.arange(3)).scores) == {"net_growth_rate", "burden"}
+    assert set(moved(load("dual-upfront", block), "tandem", 1, np.arange(3)).scores) == {
+        "net_growth_rate",
+        "burden",
+        "killing_rate",
+    }
+    draw(scenario, "untreated", 1, np.arange(3))
 
 
 def test_the_hash_knows_which_posterior(folder: Path) -> None:
