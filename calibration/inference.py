@@ -48,12 +48,12 @@ PARTS = 3
 """Of the bank: patients from the laws of the prior, then twice around the posterior."""
 LAWS = 256
 """Draws of a pilot around whose laws a part of the bank lies."""
+WIDER = 1.1
+"""SD of these laws over that of the patients."""
 DROPPED = 0.1
 """Share of each chain at its begin that is not kept."""
 BREADTH = 1.3
 """SD of the chains' law over the pilot's: with 1.3 the correlation of draws twenty apart was 0.17 at most, with 1.0 it was 0.44."""
-WIDER = 1.1
-"""SD of these laws over that of the patients."""
 KEEP_EVERY = 20.0
 """Seconds between two saves of the chains' state, which changes nothing in it."""
 
@@ -216,44 +216,57 @@ class Inference:
             return whitening.log_likelihood(v, each[:, kept_targets].sum(axis=1))
 
         place = self.folder / f"{stage.replace(' ', '-')}.json"
-        chains = self._resumed(place)
-        if chains is None:
-            starts = np.random.Generator(np.random.Philox(key=[seed, CHAINS])).standard_normal(
-                (CHAINS, problem.dimension)
-            )
-            chains = EllipticalSlice(0.3 * starts, told(0.3 * starts), seed)
+        generator = np.random.Generator(np.random.Philox(key=[seed, CHAINS]))
+        starts = 0.3 * generator.standard_normal((CHAINS, problem.dimension))
+        levels = told(starts)
+        chains = _resumed(place, levels) or EllipticalSlice(starts, levels, seed)
         kept = time.monotonic()
         while chains.length < draws:
             chains.tell(told(chains.ask()))
             self._tell(stage, min(chains.length, draws), draws)
             if time.monotonic() > kept + KEEP_EVERY or chains.length >= draws:
-                _keep(place, chains)
+                _keep(place, chains, levels)
                 kept = time.monotonic()
         begin = int(DROPPED * draws)
         v = chains.draws()[:, begin:draws]
         flat = v.reshape(-1, v.shape[2])
-        levels = whitening.of_points(flat, chains.log_likelihoods()[:, begin:draws].reshape(-1))
+        plain = whitening.of_points(flat, chains.log_likelihoods()[:, begin:draws].reshape(-1))
         points = whitening.points(flat).reshape(v.shape)
-        return Posterior(points, levels.reshape(v.shape[:2]), problem.points(points[0, :1]).names)
-
-    def _resumed(self, place: Path) -> EllipticalSlice | None:
-        try:
-            return EllipticalSlice.resume(json.loads(place.read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, KeyError) as error:
-            raise StorageError(
-                f"{place}: cannot be read ({type(error).__name__}); a calibration must be whole; delete the file"
-            ) from None
+        return Posterior(points, plain.reshape(v.shape[:2]), problem.points(points[0, :1]).names)
 
     def _tell(self, stage: str, done: int, total: int) -> None:
         if self.progress is not None:
             self.progress(stage, done, total)
 
 
-def _keep(place: Path, chains: EllipticalSlice) -> None:
-    text = json.dumps(chains.state())
+def _keep(place: Path, chains: EllipticalSlice, levels: Floats) -> None:
+    """Write the chains, and by the log likelihoods of their starts what they are chains of."""
+    text = json.dumps({"starts": levels.tolist(), **chains.state()})
     write_whole(place, lambda partial: partial.write_text(text, encoding="utf-8"))
+
+
+def _resumed(place: Path, levels: Floats) -> EllipticalSlice | None:
+    """Return the chains of a file; None where there is none.
+
+    Raises
+    ------
+    StorageError
+        When it is damaged, or the same starts have other log likelihoods: chains of other patients, reports or priors.
+    """
+    try:
+        state = json.loads(place.read_text(encoding="utf-8"))
+        chains = EllipticalSlice.resume(state)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StorageError(
+            f"{place}: cannot be read ({type(error).__name__}); a calibration must be whole; delete the file"
+        ) from None
+    if state["starts"] != levels.tolist():
+        raise StorageError(
+            f"{place}: chains of other patients, reports or priors; a folder holds one calibration; choose another folder, or delete the file"
+        )
+    return chains
 
 
 def _whitening(pilot: Posterior, breadth: float = 1.0) -> Whitening:

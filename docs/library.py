@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 import sim
+from sim.dish.reading import load_assay
 from sim.trial.fates import FATES, shares
 from sim.trial.scenario_io import load, scenario_names
 
@@ -28,7 +29,7 @@ _SHOWN = tuple(name for name in FATES if name not in (_REST, "unclassified"))
 
 
 def of_files() -> list[tuple[str, str, str, str, str]]:
-    """Return what the files say: name, question, source, arms with those enrolled, figure."""
+    """Return what the files of trials say: name, question, source, arms with those enrolled, figure."""
     rows = []
     for name in scenario_names("trial"):
         scenario = load(name)
@@ -41,6 +42,25 @@ def of_files() -> list[tuple[str, str, str, str, str]]:
             (f"`{name}`", scenario.question, scenario.source, "; ".join(arms), f"`{scenario.answer}`")
         )
     return rows
+
+
+def of_assays() -> list[tuple[str, str, str, str, str]]:
+    """Return the same of killing assays: products and ratios for arms."""
+    rows = []
+    for name in scenario_names("killing assay"):
+        assay = load_assay(name)
+        ratios = ", ".join(f"{one:g}" for one in assay.dish.ratios)
+        arms = f"no patients: {', '.join(assay.products)}; effector to target {ratios}"
+        rows.append((f"`{name}`", assay.question, assay.source or "Design of this project", arms, "`lysis`"))
+    return rows
+
+
+def timed(name: str, out: Path) -> float:
+    """Run a scenario by its command; return the seconds that it took."""
+    begun = time.perf_counter()
+    command = [sys.executable, "-c", "from sim.cli import main; main()", "run", name, "-o", str(out)]
+    subprocess.run(command, check=True, capture_output=True)
+    return time.perf_counter() - begun
 
 
 def run(name: str) -> tuple[float, list[str]]:
@@ -82,6 +102,10 @@ def main() -> None:
         taken, rows = run(name.strip("`"))
         first.append("| " + " | ".join((name, *rest, f"{taken:.0f} s")) + " |")
         second += rows
+    for name, *rest in of_assays():
+        with tempfile.TemporaryDirectory() as folder:
+            taken = timed(name.strip("`"), Path(folder) / "out")
+        first.append("| " + " | ".join((name, *rest, f"{taken:.0f} s")) + " |")
     page = PAGE.read_text(encoding="utf-8")
     for mark, lines in (("library", first), ("fates", second)):
         pattern = re.compile(rf"(<!-- {mark} -->\n).*?(\n<!-- end {mark} -->)", re.DOTALL)

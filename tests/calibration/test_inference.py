@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -119,8 +120,13 @@ def test_a_posterior_without_a_trial_knows_nothing_of_it(folder: Path) -> None:
     assert (folder / "posterior" / TABLE).stat().st_size < 200_000
 
 
-def test_a_damaged_state_is_one_line(tmp_path: Path) -> None:
+def test_a_damaged_state_and_that_of_another_calibration_are_one_line(
+    folder: Path, study, tmp_path: Path
+) -> None:
+    with pytest.raises(StorageError, match="a folder holds one calibration") as found:
+        Inference(folder, seed=3, effort=replace(SMALL, patients=200)).run()
+    assert "\n" not in str(found.value)
     place = tmp_path / "pilot-1.json"
     place.write_text('{"points": [[0')
     with pytest.raises(StorageError, match="a calibration must be whole; delete the file"):
-        Inference(tmp_path)._resumed(place)
+        inference._resumed(place, np.zeros(8))
