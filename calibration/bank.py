@@ -123,7 +123,7 @@ class Bank:
         total = sum(part.size for part in self.parts) * len(self.arms)
         done = 0
         for part, name, arm, patients in self._pieces():
-            place = self._place(part, name, arm, int(patients[0]))
+            place = self._place(part, name, arm, patients)
             if not place.exists():
                 scores = part.proposals[name].scores(patients)
                 found = simulate_patients(self.scenarios[name], arm, self.seed, patients, scores, threads)
@@ -144,7 +144,7 @@ class Bank:
         tables, scores = [], []
         for part, scenario, own, patients in self._pieces():
             if (scenario, own) == (name, arm):
-                tables.append(read_parquet(self._place(part, name, arm, int(patients[0])), TRUTHS))
+                tables.append(read_parquet(self._place(part, name, arm, patients), TRUTHS))
                 scores.append(scores_of(self.scenarios[name], arm, self.seed, patients, part.proposals[name]))
         z = np.concatenate(scores)
         base = base_log_weights(
@@ -160,7 +160,7 @@ class Bank:
                 for begin in range(0, part.size, PIECE):
                     yield part, name, arm, patients[begin : begin + PIECE]
 
-    def _place(self, part: Part, name: str, arm: str, first: int) -> Path:
+    def _place(self, part: Part, name: str, arm: str, patients: NDArray[np.int64]) -> Path:
         """Return the file of a piece: its name says what it depends on."""
         proposal = part.proposals[name]
         content = {
@@ -174,4 +174,4 @@ class Bank:
             "version": sim.__version__,
         }
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
-        return self.folder / f"{name}-{arm}-{part.number}-{digest}" / f"{first}.parquet"
+        return self.folder / f"{name}-{arm}-{part.number}-{digest}" / f"{patients[0]}-{len(patients)}.parquet"

@@ -51,7 +51,9 @@ def of_assays() -> list[tuple[str, str, str, str, str]]:
         assay = load_assay(name)
         ratios = ", ".join(f"{one:g}" for one in assay.dish.ratios)
         arms = f"no patients: {', '.join(assay.products)}; effector to target {ratios}"
-        rows.append((f"`{name}`", assay.question, assay.source or "Design of this project", arms, "`lysis`"))
+        rows.append(
+            (f"`{name}`", assay.question, assay.source or "Design of this project", arms, "`killing`")
+        )
     return rows
 
 
