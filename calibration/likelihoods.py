@@ -3,7 +3,7 @@ r"""Likelihoods of what trials report, each a function of what the simulation sa
 ======================  ======================================================================================================
 reported                log likelihood
 ======================  ======================================================================================================
-k of n                  ln C(n, k) + k ln p + (n - k) ln(1 - p); of a p that is known from few patients its mean (`unsure_binomial`)
+k of n                  ln of the mean of C(n, k) p^k (1 - p)^(n - k) over what the patients leave unknown of p (`unsure_binomial`)
 median of n durations   sum over the numbers of events before, at and after the median that give it (`censored_median`)
 range low to high       ln N(logit x; m, s^2 + tau^2), m and s from the ends of the range, tau between trials (`band`)
 summary of kinetics     ln N(ln x; ln reported, s^2)
@@ -20,13 +20,12 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaln, gammaln, logit, xlog1py, xlogy
+from scipy.special import betaln, gammaln, logit
 
 __all__ = [
     "TWO_SIDED",
     "MedianReport",
     "band",
-    "binomial",
     "censored_median",
     "summary",
     "unsure_binomial",
@@ -36,25 +35,6 @@ Floats = NDArray[np.float64]
 
 TWO_SIDED = 1.959963984540054
 """Standard normal quantile at 97.5 %: a range is read as 95 % of a law."""
-
-
-def binomial(events: int, of: int, p: ArrayLike) -> Floats:
-    """Return the log likelihood of so many events among so many patients.
-
-    Parameters
-    ----------
-    events, of : int
-    p : array_like
-        Probability of the event for one patient.
-
-    Examples
-    --------
-    >>> round(float(np.exp(binomial(1, 2, 0.5))), 12)
-    0.5
-    """
-    chance = np.asarray(p, dtype=np.float64)
-    ways = gammaln(of + 1.0) - gammaln(events + 1.0) - gammaln(of - events + 1.0)
-    return np.asarray(ways + xlogy(events, chance) + xlog1py(of - events, -chance), dtype=np.float64)
 
 
 def unsure_binomial(events: int, of: int, share: ArrayLike, patients: ArrayLike) -> Floats:

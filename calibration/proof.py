@@ -66,7 +66,6 @@ def synthetic_trials(
     patients: int,
     seed: int,
     threads: int | None = None,
-    around: Whitening | None = None,
 ) -> Synthetic:
     """Return synthetic trials, but those of which something cannot be reported, since none of the fresh patients is one of whom it is asked.
 
@@ -79,12 +78,9 @@ def synthetic_trials(
         Simulated for each arm of each; the reports are drawn from their figures.
     seed : int
     threads : int, optional
-    around : Whitening, optional
-        Law of the points; the prior by default.
     """
     generator = np.random.Generator(np.random.Philox(key=[seed, 1]))
-    values = generator.standard_normal((count, problem.dimension))
-    points = problem.points(values if around is None else around.points(values))
+    points = problem.points(generator.standard_normal((count, problem.dimension)))
     figures = fresh_figures(problem, scenarios, points, patients, seed, threads)
     whole = np.all([np.isfinite(figure).all(axis=1) for figure in figures.figures], axis=0)
     points = problem.points(points.values[whole])

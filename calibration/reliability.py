@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.bank import COLUMNS, STRIDE, ArmBank
+from calibration.bank import COLUMNS, ArmBank
 from calibration.population import COORDINATES, Points
 from calibration.problem import Problem, Told, problem_of
 from calibration.targets import Share, targets_of
@@ -46,8 +46,6 @@ Floats = NDArray[np.float64]
 Arm = tuple[str, str]
 
 BLOCKS = 10
-FRESH = 50
-"""Part of the patients' numbers from which fresh ones are taken, far beyond those of any bank."""
 
 
 def noise_at(problem: Problem, scenarios: Mapping[str, Scenario], point: Floats) -> float:
@@ -95,11 +93,11 @@ def fresh_figures(
     patients : int
         Of an arm, for each point.
     seed : int
-        Other than the bank's.
+        Other than the bank's, whose patients have the same numbers.
     threads : int, optional
     """
     n = len(points.values)
-    numbers = np.arange(FRESH * STRIDE // 10, FRESH * STRIDE // 10 + n * patients, dtype=np.int64)
+    numbers = np.arange(n * patients, dtype=np.int64)
     weights, banks = {}, {}
     for name, arm in problem.arms:
         shifts = np.repeat(points.shifts(name, problem.spreads[name]), patients, axis=0)

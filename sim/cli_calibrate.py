@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from sim.cli_common import JsonOption, SeedOption, ThreadsOption, whole
 from sim.cli_output import print_json, print_table, say
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = ["command"]
 
@@ -23,6 +22,7 @@ def command(
         Path,
         typer.Option(
             "--out",
+            "-o",
             metavar="DIR",
             help="Folder of the calibration; what is there is not computed again.",
         ),
@@ -75,34 +75,28 @@ def command(
         raise typer.Exit(SHORT)
 
 
-def _stages() -> Any:
-    """Return a context that yields report(stage, done, total): one bar after another."""
-    from contextlib import contextmanager
-
+@contextmanager
+def _stages() -> Iterator[Callable[[str, int, int], None]]:
+    """Yield report(stage, done, total): one bar after another."""
     from sim.cli_progress import supervised
 
-    @contextmanager
-    def shown() -> Any:
-        from contextlib import ExitStack
+    stage = ""
+    report: Callable[[int, int], None] | None = None
+    with ExitStack() as bars:
 
-        with ExitStack() as stack:
-            at: dict[str, Any] = {"stage": "", "report": None}
+        def advance(name: str, done: int, total: int) -> None:
+            nonlocal stage, report
+            if report is None or name != stage:
+                bars.close()
+                counted = "patients" if name.startswith("patients") else "draws of each chain"
+                stage, report = name, bars.enter_context(supervised(name, counted, figures=False))
+            report(done, total)
 
-            def report(stage: str, done: int, total: int) -> None:
-                if stage != at["stage"]:
-                    stack.close()
-                    counted = "patients" if stage.startswith("patients") else "draws of each chain"
-                    at["report"] = stack.enter_context(supervised(stage, counted, figures=False))
-                    at["stage"] = stage
-                tell: Callable[[int, int], None] = at["report"]
-                tell(done, total)
-
-            yield report
-
-    return shown()
+        yield advance
 
 
 def _tell(notes: dict[str, Any]) -> None:
+    """Print what is known of each number, the figures that were fitted, and what falls short."""
     rows = [
         [
             row["name"],

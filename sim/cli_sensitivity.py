@@ -116,22 +116,11 @@ def command(
       cartsim sensitivity dual-upfront --points 128 --patients 16 -o sensitivity
     """  # noqa: D301 - click ends a paragraph of its own lines with \b
     from calibration.factors import factors_of
-    from calibration.outcomes import OUTCOMES
     from calibration.sensitivity_study import Effort, analyse
     from sim.cli_progress import supervised
     from sim.trial.run_directory import RunDirectory, default_path
-    from sim.trial.scenario_io import kind_of
 
-    if kind_of(name) != "trial":
-        raise InputError(
-            f"{name}: a killing assay; sensitivities are those of a trial's outcomes; name a trial"
-        )
-    wrong = [one for one in outcome if one not in OUTCOMES]
-    if wrong:
-        from sim.trial.problems import suggest
-
-        raise InputError(f"--outcome: '{wrong[0]}'; must be an outcome; {suggest(wrong[0], OUTCOMES)}")
-    asked = tuple(dict.fromkeys(outcome)) or tuple(OUTCOMES)
+    asked = _asked(name, outcome)
     scenario = read_scenario(name, assignments)
     effort = Effort(points, patients, single)
     given = _of_posterior(scenario) if draws is None else _read_draws(draws)
@@ -149,6 +138,23 @@ def command(
         _write(folder, study, seed, figures=not no_figures)
         folder.finish()
     _tell(folder.path, as_json)
+
+
+def _asked(name: str, outcome: list[str]) -> tuple[str, ...]:
+    """Return the outcomes that are asked of a trial, all by default; refuse others, and what is no trial."""
+    from calibration.outcomes import OUTCOMES
+    from sim.trial.scenario_io import kind_of
+
+    if kind_of(name) != "trial":
+        raise InputError(
+            f"{name}: a killing assay; sensitivities are those of a trial's outcomes; name a trial"
+        )
+    wrong = [one for one in outcome if one not in OUTCOMES]
+    if wrong:
+        from sim.trial.problems import suggest
+
+        raise InputError(f"--outcome: '{wrong[0]}'; must be an outcome; {suggest(wrong[0], OUTCOMES)}")
+    return tuple(dict.fromkeys(outcome)) or tuple(OUTCOMES)
 
 
 def _settings(

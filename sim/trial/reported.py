@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from sim.trial.uncertainty import Components, Grouping, components
 if TYPE_CHECKING:
     from sim.trial.scenario_reported import Reported
 
-__all__ = ["Comparison", "compare_reported"]
+__all__ = ["COMPARISON_COLUMNS", "Comparison", "compare_reported", "comparison_record"]
 
 Floats = NDArray[np.float64]
 
@@ -162,6 +162,52 @@ def compare_reported(
         unit=row.unit,
         apart=apart,
     )
+
+
+#: Columns of the table of reported outcomes beside simulated ones.
+COMPARISON_COLUMNS = (
+    *("id", "endpoint", "arms", "kind", "reported", "reported_value"),
+    *("simulated", "simulated_lower", "simulated_upper", "predictive_lower", "predictive_upper"),
+    *("unit", "size", "simulated_size", "inside"),
+    *("mid_p", "populations_sd", "trials_sd", "patients_sd"),
+)
+
+
+def comparison_record(found: Comparison) -> dict[str, Any]:
+    """Return a comparison as a flat record of plain values, under the names of `COMPARISON_COLUMNS`."""
+    predictive = found.predictive
+    return {
+        "id": found.id,
+        "endpoint": found.endpoint,
+        "arms": ", ".join(found.arms),
+        "kind": found.kind,
+        "reported": found.reported,
+        "reported_value": found.reported_value,
+        "simulated": found.simulated.value,
+        "simulated_lower": found.simulated.lower,
+        "simulated_upper": found.simulated.upper,
+        "predictive_lower": np.nan if predictive is None else predictive.lower,
+        "predictive_upper": np.nan if predictive is None else predictive.upper,
+        "unit": found.unit,
+        "size": found.size,
+        "simulated_size": found.simulated_size,
+        "inside": found.inside,
+        "mid_p": np.nan if predictive is None else predictive.tail,
+        **_spreads(found),
+    }
+
+
+def _spreads(found: Comparison) -> dict[str, float]:
+    """Return the SDs of a share between populations, between trials, and between trials of that size by chance of the patients alone."""
+    apart = found.apart
+    if apart is None:
+        return dict.fromkeys(("populations_sd", "trials_sd", "patients_sd"), np.nan)
+    chance = apart.patients / found.size if found.size else np.nan
+    return {
+        "populations_sd": float(np.sqrt(apart.populations)),
+        "trials_sd": float(np.sqrt(apart.trials)),
+        "patients_sd": float(np.sqrt(chance)),
+    }
 
 
 class _Beside(NamedTuple):

@@ -38,7 +38,8 @@ from sim.errors import InputError, StorageError
 from sim.trial.outcomes import COLUMNS, TRUTHS, WORDS, Outcomes
 from sim.trial.provenance import collect
 from sim.trial.quantiles import PROBABILITIES
-from sim.trial.result import COMPARISON_COLUMNS, Result, comparison_record
+from sim.trial.reported import COMPARISON_COLUMNS, comparison_record
+from sim.trial.result import Result
 from sim.trial.run_directory import COMPLETE, PROVENANCE, RunDirectory, read_digest
 from sim.trial.scenario import Scenario
 from sim.trial.summary import Row

@@ -13,8 +13,8 @@ import numpy as np
 from sim.models.design import AT_RELAPSE
 from sim.trial.forest import arm_words, endpoint_label, interval_of, outcome_label, unit_of
 from sim.trial.provenance import describe_kernel
-from sim.trial.reported import Comparison, compare_reported
-from sim.trial.result import Result, comparison_record
+from sim.trial.reported import Comparison, compare_reported, comparison_record
+from sim.trial.result import Result
 from sim.trial.scenario_view import findings_text
 from sim.trial.summary import Row
 from sim.units import DAYS_PER_MONTH

@@ -97,9 +97,8 @@ def components(values: Floats, origin: Origin) -> Components:
     groups = np.bincount(place).astype(np.float64)
     of_group = np.bincount(place, weights=values) / groups
     free = (n - len(within), len(within) - len(groups), len(groups) - 1)
-    patients = float(((values - means[inner]) ** 2).sum()) / free[0] if free[0] else float("nan")
-    if not free[0]:
-        patients = float(values.var())
+    # With one patient of each trial what patients do is not told from what trials do.
+    patients = float(((values - means[inner]) ** 2).sum()) / free[0] if free[0] else float(values.var())
     shared = float((within**2 / groups[outer]).sum())
     trials = 0.0
     if free[1]:

@@ -14,7 +14,7 @@ import pytest
 from scipy import stats
 from scipy.special import expit
 
-from calibration.likelihoods import binomial, summary
+from calibration.likelihoods import summary
 from calibration.problem import Told
 from calibration.proof import Synthetic, chains_agree, prove
 from calibration.reliability import _distance, power_scaling, ridges
@@ -36,7 +36,7 @@ class Toy:
 
     def log_likelihood(self, figure: np.ndarray) -> np.ndarray:
         x = figure[:, 0]
-        return binomial(int(self.report), 20, x) if self.place < 2 else summary(x, self.report, 0.2)
+        return stats.binom.logpmf(int(self.report), 20, x) if self.place < 2 else summary(x, self.report, 0.2)
 
 
 class Problem:
