@@ -18,7 +18,9 @@ REPORT = MedianReport(11, 6 * MONTH, MONTH, (6 * MONTH, 9 * MONTH, 21 * MONTH), 
 @pytest.mark.parametrize(("k", "n"), [(0, 5), (5, 5), (27, 29), (1, 6)])
 def test_counts_have_the_binomial_law_where_the_share_is_known(k: int, n: int) -> None:
     p = np.array([1e-3, 0.1, 0.5, 0.93])
-    np.testing.assert_allclose(unsure_binomial(k, n, p, 1e8), stats.binom.logpmf(k, n, p), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        unsure_binomial(k, n, p, 1e8), stats.binom.logpmf(k, n, p), rtol=1e-5, atol=1e-5
+    )
 
 
 def test_what_nobody_did_is_unlikely_the_more_so_the_more_patients_there_were() -> None:
