@@ -76,6 +76,11 @@ class Effort:
     draws: int = 4000
     left_out: int = 500
 
+    @classmethod
+    def of(cls, patients: int, draws: int) -> Effort:
+        """Return that of so many patients and draws, the rest in the shares that a whole calibration has."""
+        return cls(patients, max(20, draws // 10), max(20, draws // 2), draws, max(20, draws // 8))
+
 
 @dataclass(frozen=True, eq=False)
 class Posterior:

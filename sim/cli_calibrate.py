@@ -61,11 +61,8 @@ def command(
     from calibration.inference import Effort
     from calibration.study import calibrate
 
-    effort = Effort(
-        patients, pilot=max(50, draws // 10), last_pilot=max(50, draws // 2), draws=draws, left_out=max(50, draws // 8)
-    )  # fmt: skip
     with _stages() as progress:
-        study = calibrate(out, seed, effort, threads, progress)
+        study = calibrate(out, seed, Effort.of(patients, draws), threads, progress)
     if as_json:
         print_json({"folder": str(out / "posterior"), **study.notes})
     else:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,13 +15,14 @@ from calibration import inference
 from calibration.inference import CHAINS, Effort, Inference
 from calibration.population import COORDINATES, dimension, spread_of, with_laws
 from calibration.study import calibrate
+from sim import cli
 from sim.errors import StorageError
 from sim.kernels._jit import DISABLED
 from sim.trial.populations import NOTES, TABLE, moved, read_populations
 from sim.trial.scenario_io import load
 
 pytestmark = pytest.mark.skipif(DISABLED, reason="whole trials; the kernels have tests of their own")
-SMALL = Effort(patients=300, pilot=30, last_pilot=30, draws=40, left_out=20)
+SMALL = Effort.of(patients=300, draws=50)
 TRIAL = "turtle2016-cd19"
 
 
@@ -41,7 +44,7 @@ def test_the_posterior_is_nearer_to_the_reports_than_the_prior(study) -> None:
     some = posterior.draws[:, ::9].reshape(-1, problem.dimension)
     told = problem.log_likelihood(problem.tell(problem.points(some))).sum(axis=1)
     np.testing.assert_allclose(posterior.log_likelihoods[:, ::9].reshape(-1), told, rtol=1e-9)
-    assert posterior.draws.shape == (CHAINS, 36, dimension(3))
+    assert posterior.draws.shape == (CHAINS, 45, dimension(3))
     table = {row["name"]: row for row in posterior.table()}
     assert len(table) == dimension(3)
     assert all(np.isfinite(row["mean"]) and row["effective"] > 1.0 for row in table.values())
@@ -64,7 +67,6 @@ def test_so_small_a_calibration_says_that_it_falls_short(study) -> None:
     assert "R-hat" in said
     assert "effective draws" in said
     assert "effective patients" in said
-    assert "SD of the log likelihood" in said
 
 
 def test_what_was_interrupted_goes_on_to_the_same_bytes(
@@ -82,8 +84,8 @@ def test_what_was_interrupted_goes_on_to_the_same_bytes(
 
     stops = (
         ("patients, part 2", 300),
-        ("pilot 2", 25),
-        ("chains", 25),
+        ("pilot 2", 10),
+        ("chains", 30),
         ("without fry2018-cd22", 10),
     )
     for threads, (stage, least) in enumerate(stops, start=1):
@@ -94,6 +96,60 @@ def test_what_was_interrupted_goes_on_to_the_same_bytes(
     assert len(names) == 2 + 3
     for name in names:
         assert (tmp_path / "posterior" / name).read_bytes() == (folder / "posterior" / name).read_bytes()
+
+
+def test_the_command_goes_on_with_what_is_there_and_tells_what_falls_short(
+    study, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "calibration"
+    shutil.copytree(folder, out)
+    monkeypatch.setattr("calibration.study.FRESH", 1)
+    before = signal.getsignal(signal.SIGTERM)
+    options = ["--patients", SMALL.patients, "--draws", SMALL.draws, "--seed", 3]
+    told = []
+    for more in ([], ["--json"]):
+        with pytest.raises(SystemExit) as caught:
+            cli.main([str(one) for one in ("calibrate", "--out", out, *options, *more)])
+        assert caught.value.code == 1
+        told.append(capsys.readouterr())
+    signal.signal(signal.SIGTERM, before)
+    tables, notes = told[0].out, json.loads(told[1].out)
+    assert notes["folder"] == str(out / "posterior")
+    assert notes["table"] == study.notes["table"]
+    assert all(line in tables for line in notes["shortfalls"])
+    assert all(row["name"] in tables for row in notes["table"])
+    assert str(out / "posterior") in told[0].err
+    for path in (folder / "posterior").glob("*.parquet"):
+        assert (out / "posterior" / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--patients", "3"), "--patients"),
+        (("--draws", "many"), "--draws"),
+        (("--seed", "-1"), "--seed"),
+        (("--out", "a file"), "a file"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    options: tuple[str, ...],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a file").write_text("")
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["calibrate", *options])
+    signal.signal(signal.SIGTERM, before)
+    out, err = capsys.readouterr()
+    assert caught.value.code in (2, 4)
+    assert not out
+    assert said in err
+    assert err.count("\n") == 1
 
 
 def test_the_tables_are_the_draws(study, folder: Path) -> None:
