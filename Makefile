@@ -87,7 +87,7 @@ bench-peers: $(STAMP)  ## compare the speed with other programs, in the same run
 	@$(PY) -m benchmarks.floor
 
 .PHONY: posterior
-posterior: $(STAMP)  ## calibrate anew, prove it, and write what ships and its pages (two hours; goes on where it was)
+posterior: $(STAMP)  ## calibrate anew, prove it, and write what ships and its pages (an hour; goes on where it was)
 	$(SAY) "Calibrating, in runs/calibration"
 	@$(BIN)/cartsim calibrate --out runs/calibration || [ $$? -eq 1 ]
 	@$(PY) -m calibration proof --folder runs/calibration

@@ -7,6 +7,7 @@ bank               simulated patients, drawn from broad laws once
 targets            reported figures, read off weighed patients
 likelihoods        formulas
 problem            from a point to its log density
+emulator           figures learned from the bank, which chains read
 sampler            elliptical slices, by ask and tell
 diagnostics        convergence of chains, uniform ranks
 inference          from the reports to draws, stage by stage

@@ -27,7 +27,7 @@ from calibration.rivals import RIVALS, fit
 
 SETS, PATIENTS, PRIOR = 250, 250, 20_000
 AGREEING, DRAWS = 10, 200
-SMALL = Effort(patients=8192, pilot=200, last_pilot=400, draws=500)
+SMALL = Effort(patients=8192, pilot=200, first=500, draws=1000, points=1500)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -5,9 +5,9 @@ stage  what is done
 =====  ==============================================================================================================
 1      a bank of patients from the laws of the prior (`calibration.population.prior_proposal`), and pilot chains on it
 2      as many patients again from the laws of the pilot's draws, and pilot chains on all; and again
-3      longer pilot chains in the numbers whitened by these
-4      chains in the numbers whitened by the last, the first tenth of which is dropped
-5      for each trial, chains that do not see what it reported
+3      figures learned from the bank around the last pilot (`calibration.emulator`), first chains on them, figures learned again around these
+4      chains on these figures, in numbers whitened by the first ones; the first tenth is dropped
+5      for each trial, 3 and 4 without what it reported
 =====  ==============================================================================================================
 
 Chains and their streams do not depend on the pace at which they are computed; a point is computed by itself. So killing and resuming, and the
@@ -16,6 +16,7 @@ number of threads, change no byte.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -28,6 +29,7 @@ from numpy.typing import NDArray
 
 from calibration.bank import Bank, Part
 from calibration.diagnostics import effective_size, rhat
+from calibration.emulator import Emulator, fit_emulator, points_around
 from calibration.files import write_whole
 from calibration.population import COORDINATES, Points, Proposal, prior_proposal, spread_of, with_laws
 from calibration.problem import Problem, problem_of
@@ -38,7 +40,7 @@ from sim.errors import StorageError
 from sim.trial.scenario import Scenario
 from sim.trial.scenario_io import load
 
-__all__ = ["Effort", "Inference", "Posterior"]
+__all__ = ["Effort", "Found", "Inference", "Posterior"]
 
 Floats = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
@@ -66,20 +68,22 @@ class Effort:
     ----------
     patients : int
         Of an arm, in each part of the bank.
-    pilot, last_pilot, draws, left_out : int
-        Draws of each chain: in the first two pilots, in the last, at last, and where a trial is left out.
+    pilot, first, draws : int
+        Draws of each chain: in the pilots, whose likelihood is the bank's; in the first chains, around which figures are learned again; at last.
+    points : int
+        At which the bank is asked, to learn figures from.
     """
 
     patients: int = 65_536
     pilot: int = 400
-    last_pilot: int = 2000
+    first: int = 1000
     draws: int = 4000
-    left_out: int = 500
+    points: int = 3000
 
     @classmethod
     def of(cls, patients: int, draws: int) -> Effort:
         """Return that of so many patients and draws, the rest in the shares that a whole calibration has."""
-        return cls(patients, max(20, draws // 10), max(20, draws // 2), draws, max(20, draws // 8))
+        return cls(patients, max(20, draws // 10), max(20, draws // 4), draws, max(300, 3 * draws // 4))
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +119,18 @@ class Posterior:
         return rows
 
 
+@dataclass(frozen=True, eq=False)
+class Found(Posterior):
+    """The draws of a calibration's last chains, with what told them the figures.
+
+    Attributes
+    ----------
+    emulator : Emulator
+    """
+
+    emulator: Emulator
+
+
 @dataclass(eq=False)
 class Inference:
     """One calibration in a folder.
@@ -144,7 +160,7 @@ class Inference:
         self.spreads = {name: spread_of(scenario) for name, scenario in self.scenarios.items()}
         self.trials = tuple(self.scenarios)
 
-    def run(self) -> tuple[Posterior, Problem]:
+    def run(self) -> tuple[Found, Problem]:
         """Go through all stages; what is there is not computed again.
 
         Raises
@@ -159,9 +175,7 @@ class Inference:
             parts.append(Part(number, self._around(pilot), self.effort.patients))
             problem = self._problem(parts)
             pilot = self._chains(f"pilot {number + 1}", problem, _whitening(pilot), self.effort.pilot)
-        last = self._chains("pilot at last", problem, _whitening(pilot), self.effort.last_pilot)
-        found = self._chains("chains", problem, _whitening(last, BREADTH), self.effort.draws)
-        return found, problem
+        return self._refined("chains", problem, pilot), problem
 
     def first_problem(self) -> Problem:
         """Return the problem on patients from the laws of the prior alone, which is of use anywhere in it."""
@@ -171,7 +185,7 @@ class Inference:
         laws = {name: prior_proposal(spread) for name, spread in self.spreads.items()}
         return Part(0, laws, self.effort.patients)
 
-    def without(self, trial: str, found: Posterior, problem: Problem) -> Posterior:
+    def without(self, trial: str, found: Posterior, problem: Problem) -> Found:
         """Return the posterior that does not see what a trial reported.
 
         Parameters
@@ -181,9 +195,37 @@ class Inference:
             That sees all, for its numbers' breadth.
         problem : Problem
         """
-        return self._chains(
-            f"without {trial}", problem, _whitening(found, BREADTH), self.effort.left_out, trial
+        return self._refined(f"without {trial}", problem, found, trial)
+
+    def _refined(self, stage: str, problem: Problem, near: Posterior, leave_out: str | None = None) -> Found:
+        """Return the draws of chains that read figures learned around a first go of theirs, and that around draws from somewhere near."""
+        at_first = f"{stage} at first"
+        emulator = self._learned(at_first, problem, near)
+        first = self._chains(
+            at_first, problem, _whitening(near, BREADTH), self.effort.first, leave_out, emulator
         )
+        emulator = self._learned(stage, problem, first)
+        whitening = _whitening(first, BREADTH)
+        last = self._chains(stage, problem, whitening, self.effort.draws, leave_out, emulator)
+        return Found(last.draws, last.log_likelihoods, last.names, emulator)
+
+    def _learned(self, stage: str, problem: Problem, near: Posterior) -> Emulator:
+        """Return the figures as they are learned around some draws."""
+        place = self.folder / f"figures-{stage.replace(' ', '-')}.json"
+        points = points_around(problem, spaced(near.draws, self.effort.points))
+        key = hashlib.sha256(points.values.tobytes()).hexdigest()
+        if (kept := _learned_before(place, problem, key)) is not None:
+            return kept
+        emulator = fit_emulator(
+            problem,
+            self.scenarios,
+            points,
+            self.threads,
+            lambda done, total: self._tell(f"figures, {stage}", done, total),
+        )
+        text = json.dumps({"points": key, **emulator.state()})
+        write_whole(place, lambda partial: partial.write_text(text, encoding="utf-8"))
+        return emulator
 
     def _problem(self, parts: list[Part]) -> Problem:
         bank = Bank(self.folder / "bank", self.scenarios, self.seed, parts)
@@ -203,31 +245,33 @@ class Inference:
         whitening: Whitening | None,
         draws: int,
         leave_out: str | None = None,
+        emulator: Emulator | None = None,
     ) -> Posterior:
-        """Return a stage's draws, without the first of each chain; in plain numbers where no pilot went before."""
+        """Return a stage's draws, without the first of each chain; in plain numbers where no pilot went before, and from the bank where nothing was learned."""
         whitening = whitening or Whitening(np.zeros(problem.dimension), np.eye(problem.dimension))
         kept_targets = problem.kept(leave_out)
         stages = (
             *(f"pilot {k + 1}" for k in range(PARTS)),
-            "pilot at last",
+            "chains at first",
             "chains",
-            *(f"without {trial}" for trial in self.trials),
+            *(f"without {trial}{part}" for trial in self.trials for part in (" at first", "")),
         )
         seed = self.seed * 100 + stages.index(stage)
 
-        def told(v: Floats) -> Floats:
+        def levels_of(v: Floats) -> Floats:
             points = problem.points(whitening.points(v))
-            each = problem.log_likelihood(problem.tell(points, self.threads))
+            told = emulator.tell(points) if emulator else problem.tell(points, self.threads)
+            each = problem.log_likelihood(told)
             return whitening.log_likelihood(v, each[:, kept_targets].sum(axis=1))
 
         place = self.folder / f"{stage.replace(' ', '-')}.json"
         generator = np.random.Generator(np.random.Philox(key=[seed, CHAINS]))
         starts = 0.3 * generator.standard_normal((CHAINS, problem.dimension))
-        levels = told(starts)
+        levels = levels_of(starts)
         chains = _resumed(place, levels) or EllipticalSlice(starts, levels, seed)
         kept = time.monotonic()
         while chains.length < draws:
-            chains.tell(told(chains.ask()))
+            chains.tell(levels_of(chains.ask()))
             self._tell(stage, min(chains.length, draws), draws)
             if time.monotonic() > kept + KEEP_EVERY or chains.length >= draws:
                 _keep(place, chains, levels)
@@ -264,14 +308,42 @@ def _resumed(place: Path, levels: Floats) -> EllipticalSlice | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StorageError(
-            f"{place}: cannot be read ({type(error).__name__}); a calibration must be whole; delete the file"
-        ) from None
+        raise _unreadable(place, error) from None
     if state["starts"] != levels.tolist():
-        raise StorageError(
-            f"{place}: chains of other patients, reports or priors; a folder holds one calibration; choose another folder, or delete the file"
-        )
+        raise _another(place, "chains")
     return chains
+
+
+def _learned_before(place: Path, problem: Problem, key: str) -> Emulator | None:
+    """Return the figures of a file; None where there is none.
+
+    Raises
+    ------
+    StorageError
+        When it is damaged, or they were learned at other points.
+    """
+    try:
+        state = json.loads(place.read_text(encoding="utf-8"))
+        found, points = Emulator.of_state(problem, state), state["points"]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _unreadable(place, error) from None
+    if points != key:
+        raise _another(place, "figures")
+    return found
+
+
+def _unreadable(place: Path, error: Exception) -> StorageError:
+    return StorageError(
+        f"{place}: cannot be read ({type(error).__name__}); a calibration must be whole; delete the file"
+    )
+
+
+def _another(place: Path, what: str) -> StorageError:
+    return StorageError(
+        f"{place}: {what} of other patients, reports or priors; a folder holds one calibration; choose another folder, or delete the file"
+    )
 
 
 def _whitening(pilot: Posterior, breadth: float = 1.0) -> Whitening:

@@ -3,9 +3,10 @@ r"""Whether a posterior may be believed, given how it was found: few patients be
 =======================  ==========================================================================================================
 question                 answer
 =======================  ==========================================================================================================
-enough patients?         effective number of patients of each arm under each draw (`Support`)
-how noisy?               SD of the log likelihood at the mode between blocks of the bank, for the whole bank (`noise_at`)
-is the bank right?       figures of draws from fresh patients beside those weighed from the bank, in standard errors (`confirm`)
+enough patients?         how many leave each arm's figures as uncertain as they are (`calibration.emulator`)
+how noisy?               SD of the log likelihood at the mode from what is not known of the figures (`noise_at`)
+are figures learned?     those that chains read beside those weighed from the bank, in standard errors (`learned`)
+are figures right?       those that chains read beside those of fresh patients at some draws, in standard errors (`confirm`)
 what does the prior do?  distance of the posterior from those with a prior or a likelihood of another power (`power_scaling`)
 what is not told apart?  pairs of numbers whose draws are correlated (`ridges`)
 =======================  ==========================================================================================================
@@ -24,9 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.bank import COLUMNS, ArmBank
+from calibration.emulator import Emulator
 from calibration.population import COORDINATES, Points
-from calibration.problem import Problem, Told, problem_of
-from calibration.targets import Share, targets_of
+from calibration.problem import Problem, Told
+from calibration.targets import Middle, Share, targets_of
 from sim.trial.courses import simulate_patients
 from sim.trial.draws import Score
 from sim.trial.outcomes import Outcomes
@@ -34,9 +36,11 @@ from sim.trial.scenario import Scenario
 
 __all__ = [
     "Confirmation",
+    "Learned",
     "PowerScaling",
     "confirm",
     "fresh_figures",
+    "learned",
     "noise_at",
     "power_scaling",
     "ridges",
@@ -45,33 +49,79 @@ __all__ = [
 Floats = NDArray[np.float64]
 Arm = tuple[str, str]
 
-BLOCKS = 10
+POSSIBLE = 400
+"""Figures drawn as they might be."""
+FIRM = 1000.0
+"""Effective patients of the bank from which its figures' own errors are trusted."""
 
 
-def noise_at(problem: Problem, scenarios: Mapping[str, Scenario], point: Floats) -> float:
-    """Return the SD of the log likelihood at a point that comes from the bank's finite number of patients; infinite where a block has too few.
+def noise_at(emulator: Emulator, point: Floats, seed: int) -> float:
+    """Return the SD of the log likelihood at a point that comes from what is not known of its figures.
 
     Parameters
     ----------
-    problem : Problem
-    scenarios : mapping of str to Scenario
+    emulator : Emulator
     point : ndarray, shape (dimension,)
+    seed : int
+    """
+    generator = np.random.Generator(np.random.Philox(key=[seed, 3]))
+    points = emulator.problem.points(np.tile(point, (POSSIBLE, 1)))
+    levels = emulator.problem.log_likelihood(emulator.sample(points, generator)).sum(axis=1)
+    return float(np.std(levels, ddof=1))
 
-    Notes
-    -----
-    The bank is dealt to ten blocks; the SD between them over the square root of ten is that of the whole.
+
+class Learned(NamedTuple):
+    """How learned figures of a target lie beside those weighed from the bank, at the same points.
+
+    Attributes
+    ----------
+    target : str
+    patients : float
+        How many patients, in the middle of the points, would leave the figure as uncertain as it is when learned; NaN of a median.
+    bias, scatter : float
+        Mean and root mean square of their differences, in SDs of both errors together; 0 and 1 when these are right.
+    points : int
+        With at least `FIRM` effective patients in the bank.
+    """
+
+    target: str
+    patients: float
+    bias: float
+    scatter: float
+    points: int
+
+
+def learned(emulator: Emulator, points: Points, told: Told) -> list[Learned]:
+    """Set learned figures beside the bank's.
+
+    Parameters
+    ----------
+    emulator : Emulator
+    points : Points
+    told : Told
+        What the bank tells of them.
     """
     found = []
-    for block in range(BLOCKS):
-        arms = {arm: _block(bank, block) for arm, bank in problem.arms.items()}
-        part = problem_of(scenarios, arms)
-        found.append(float(part.log_likelihood(part.tell(part.points(point))).sum()))
-    return float(np.std(found, ddof=1) / np.sqrt(BLOCKS)) if np.isfinite(found).all() else float("inf")
-
-
-def _block(bank: ArmBank, block: int) -> ArmBank:
-    kept = np.arange(len(bank.base)) % BLOCKS == block
-    return ArmBank(bank.outcomes.select(kept), bank.scores[kept], bank.base[kept])
+    problem, arms = emulator.problem, list(emulator.problem.arms)
+    numbers, figures = emulator.numbers(points), emulator.tell(points).figures
+    for k, target in enumerate(problem.targets):
+        firm = told.effective[:, [arms.index(arm) for arm in target.arms]].min(axis=1) >= FIRM
+        own, variance = numbers[k]
+        bank, noise = target.numbers(told.figures[k])
+        errors = ((own - bank) / np.sqrt(variance + noise))[firm]
+        errors = errors[np.isfinite(errors)]
+        patients = float("nan") if isinstance(target, Middle) else float(np.median(figures[k][:, -1]))
+        scatter = float(np.sqrt(np.mean(errors**2))) if errors.size else float("nan")
+        found.append(
+            Learned(
+                target.name,
+                patients,
+                float(errors.mean()) if errors.size else float("nan"),
+                scatter,
+                int(firm.sum()),
+            )
+        )
+    return found
 
 
 def fresh_figures(
@@ -113,17 +163,17 @@ def fresh_figures(
 
 
 class Confirmation(NamedTuple):
-    """Figures from the bank against fresh ones, of one target that is a share.
+    """Learned figures against those of fresh patients, of one target that is a share.
 
     Attributes
     ----------
     target : str
     bias : float
-        Mean difference, bank less fresh.
+        Mean difference, learned less fresh.
     error : float
         Its standard error.
     chi_square : float
-        Sum of the squared differences in standard errors, of `draws` independent draws; about as many when the bank is right.
+        Sum of the squared differences in standard errors, of `draws` independent draws; about as many when what was learned is right.
     draws : int
     """
 
@@ -135,7 +185,7 @@ class Confirmation(NamedTuple):
 
 
 def confirm(problem: Problem, told: Told, fresh: Told) -> list[Confirmation]:
-    """Set the bank's figures of some points beside those of fresh patients: shares, whose errors are known.
+    """Set learned figures of some points beside those of fresh patients: shares, whose errors are known.
 
     Parameters
     ----------

@@ -91,7 +91,7 @@ class Fit:
     best, mean, sd : float
         Log likelihood of the draw of the greatest density, and over the draws.
     noise : float
-        SD of the log likelihood at that draw, from the bank's finite number of patients.
+        SD of the log likelihood at that draw, from what is not known of its figures.
     each : mapping of str to float
         Mean log likelihood of each target.
     """
@@ -127,12 +127,12 @@ def fit(
     draws = posterior.draws.reshape(-1, problem.dimension)
     mode = int(np.argmax(levels_under_prior(posterior, problem)))
     some = problem.points(draws[:: max(1, len(draws) // 200)])
-    each = problem.log_likelihood(problem.tell(some, threads)).mean(axis=0)
+    each = problem.log_likelihood(posterior.emulator.tell(some)).mean(axis=0)
     return Fit(
         rival,
         float(levels[mode]),
         float(levels.mean()),
         float(levels.std()),
-        noise_at(problem, inference.scenarios, draws[mode]),
+        noise_at(posterior.emulator, draws[mode], seed),
         {target.name: float(one) for target, one in zip(problem.targets, each, strict=True)},
     )

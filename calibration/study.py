@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import sim
-from calibration.inference import CHAINS, PARTS, Effort, Inference, Posterior
-from calibration.problem import Problem
-from calibration.reliability import confirm, fresh_figures, noise_at, power_scaling, ridges
+from calibration.inference import CHAINS, PARTS, Effort, Found, Inference, Posterior
+from calibration.problem import Problem, Told
+from calibration.reliability import confirm, fresh_figures, learned, noise_at, power_scaling, ridges
 from calibration.tables import spaced, write_notes, write_table
 from calibration.targets import FITTED, KINETICS, LEFT_OUT
 from sim.trial.provenance import versions
@@ -32,9 +32,9 @@ POPULATIONS = 400
 POPULATIONS_WITHOUT = 200
 FRESH = 50
 """Draws whose figures are confirmed by fresh patients."""
-LEAST_RHAT, LEAST_EFFECTIVE, LEAST_PATIENTS, MOST_NOISE = 1.01, 400.0, 300.0, 1.0
+LEAST_RHAT, LEAST_EFFECTIVE, LEAST_PATIENTS, MOST_NOISE, MOST_SCATTER = 1.01, 400.0, 300.0, 1.0, 2.0
 CONFIRMED = 1e-3
-"""Chance at which a right bank is taken for a wrong one, of all shares together."""
+"""Chance at which right figures are taken for wrong ones, of all shares together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,17 +43,17 @@ class Study:
 
     Attributes
     ----------
-    posterior : Posterior
+    posterior : Found
     problem : Problem
-    without : mapping of str to Posterior
+    without : mapping of str to Found
         By the trial that was left out.
     notes : dict
         What stands beside the tables.
     """
 
-    posterior: Posterior
+    posterior: Found
     problem: Problem
-    without: dict[str, Posterior]
+    without: dict[str, Found]
     notes: dict[str, Any]
 
 
@@ -117,33 +117,27 @@ def _provenance(inference: Inference) -> dict[str, Any]:
     }
 
 
-def _said(posterior: Posterior, problem: Problem, inference: Inference, fresh: int) -> dict[str, Any]:
+def _said(posterior: Found, problem: Problem, inference: Inference, fresh: int) -> dict[str, Any]:
     """Return what the posterior says of itself."""
     draws = posterior.draws.reshape(-1, posterior.draws.shape[2])
     levels = posterior.log_likelihoods.reshape(-1)
     names = posterior.names
     some = problem.points(spaced(posterior.draws, POPULATIONS))
-    told = problem.tell(some, inference.threads)
-    support = {
-        f"{name}, {arm}": {
-            "least": float(column.min()),
-            "5 %": float(np.quantile(column, 0.05)),
-            "median": float(np.median(column)),
-        }
-        for (name, arm), column in zip(problem.arms, told.effective.T, strict=True)
-    }
+    told, weighed = posterior.emulator.tell(some), problem.tell(some, inference.threads)
+    support, bank = (_support(problem, one) for one in (told, weighed))
     density = levels_under_prior(posterior, problem)
     mode = draws[int(np.argmax(density))]
     checked = problem.points(some.values[:FRESH])
     seed = inference.seed + 1
     new = fresh_figures(problem, inference.scenarios, checked, fresh, seed, inference.threads)
-    confirmed = confirm(problem, problem.tell(checked, inference.threads), new)
-    noise = noise_at(problem, inference.scenarios, mode)
+    confirmed = confirm(problem, posterior.emulator.tell(checked), new)
     quantities = len(names) - 3 * (1 + len(problem.trials))
     return {
         "table": posterior.table(),
         "effective_patients": support,
-        "noise_at_mode": noise if np.isfinite(noise) else None,
+        "bank_patients": bank,
+        "noise_at_mode": noise_at(posterior.emulator, mode, inference.seed),
+        "learned": [_finite(one._asdict()) for one in learned(posterior.emulator, some, weighed)],
         "confirmation": [one._asdict() for one in confirmed],
         "power_scaling": [
             {**asdict(one), "reading": one.reading}
@@ -159,6 +153,24 @@ def _said(posterior: Posterior, problem: Problem, inference: Inference, fresh: i
             }
             for target, figure in zip(problem.targets, told.figures, strict=True)
         ],
+    }
+
+
+def _support(problem: Problem, told: Told) -> dict[str, dict[str, float]]:
+    return {
+        f"{name}, {arm}": {
+            "least": float(column.min()),
+            "5 %": float(np.quantile(column, 0.05)),
+            "median": float(np.median(column)),
+        }
+        for (name, arm), column in zip(problem.arms, told.effective.T, strict=True)
+    }
+
+
+def _finite(values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: None if isinstance(value, float) and not np.isfinite(value) else value
+        for key, value in values.items()
     }
 
 
@@ -187,12 +199,16 @@ def shortfalls(notes: dict[str, Any]) -> list[str]:
                 f"effective patients {numbers['5 %']:.0f} of {arm} under one draw in twenty; at least {LEAST_PATIENTS:.0f}"
             )
     noise = notes["noise_at_mode"]
-    if noise is None or noise > MOST_NOISE:
-        said = "not known, the bank is too small" if noise is None else f"{noise:.2f}"
-        found.append(f"SD of the log likelihood at the mode {said}; at most {MOST_NOISE:.0f}")
+    if not noise <= MOST_NOISE:
+        found.append(f"SD of the log likelihood at the mode {noise:.2f}; at most {MOST_NOISE:.0f}")
+    found += [
+        f"{one['target']}: learned figures lie {one['scatter']:.1f} SDs from the bank's, {one['bias']:+.1f} in the mean; at most {MOST_SCATTER:.0f}"
+        for one in notes["learned"]
+        if one["scatter"] is not None and one["scatter"] > MOST_SCATTER
+    ]
     tests = notes["confirmation"]
     found += [
-        f"{one['target']}: shares of fresh patients part from the bank's by {one['bias']:.3f} +- {one['error']:.3f}"
+        f"{one['target']}: shares of fresh patients part from the learned ones by {one['bias']:.3f} +- {one['error']:.3f}"
         for one in tests
         if chi2.sf(one["chi_square"], one["draws"]) < CONFIRMED / len(tests)
     ]

@@ -23,7 +23,7 @@ from sim.trial.measures import is_share, measure, population
 from sim.trial.scenario import Scenario
 from sim.trial.scenario_reported import Reported
 
-__all__ = ["FITTED", "KINETICS", "LEFT_OUT", "Kinetic", "Target", "targets_of"]
+__all__ = ["FITTED", "KINETICS", "LEFT_OUT", "Kinetic", "Middle", "Share", "Target", "targets_of"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -114,6 +114,12 @@ class Target(Protocol):
             That add up to 1 over the patients of each arm.
         """
 
+    def numbers(self, figure: Floats) -> tuple[Floats, Floats]:
+        """Return figures as numbers without bounds, shape (points, own numbers), and what variance their patients leave them; NaN where there is nothing."""
+
+    def figure_of(self, numbers: Floats, variances: Floats) -> Floats:
+        """Return the figures whose numbers and variances are these."""
+
     def log_likelihood(self, figure: Floats) -> Floats:
         """Return the log likelihood of what was reported under each figure, shape (points,)."""
 
@@ -158,15 +164,32 @@ class Share:
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.stack([with_ / all_, all_**2 / square], axis=1)
 
+    def numbers(self, figure: Floats) -> tuple[Floats, Floats]:
+        """Return the logit of the share."""
+        p, error = self._known(figure)
+        return logit(p)[:, None], error[:, None] ** 2
+
+    @staticmethod
+    def _known(figure: Floats) -> tuple[Floats, Floats]:
+        """Return the share, half an event more and half one less since a bank cannot say that a chance is 0, and the error of its logit."""
+        share, patients = figure[:, 0], figure[:, 1]
+        p = (share * patients + 0.5) / (patients + 1.0)
+        return p, 1.0 / np.sqrt((patients + 1.0) * p * (1.0 - p))
+
+    def figure_of(self, numbers: Floats, variances: Floats) -> Floats:
+        """Return share and number of patients."""
+        p = expit(numbers[:, 0])
+        patients = np.maximum(1.0 / (variances[:, 0] * p * (1.0 - p)) - 1.0, 1e-3)
+        share = np.clip((p * (patients + 1.0) - 0.5) / patients, 0.0, 1.0)
+        return np.stack([share, patients], axis=1)
+
     def log_likelihood(self, figure: Floats) -> Floats:
         """Return the binomial law's, or that of a range."""
         share, patients = figure[:, 0], figure[:, 1]
         first, second = self.report
         if isinstance(first, int) and isinstance(second, int):
             return unsure_binomial(first, second, share, patients)
-        # Half an event more and half one less: a bank cannot say that a chance is 0.
-        p = (share * patients + 0.5) / (patients + 1.0)
-        error = 1.0 / np.sqrt((patients + 1.0) * p * (1.0 - p))
+        p, error = self._known(figure)
         return band(p, first, second, np.hypot(BETWEEN_TRIALS_LOGIT, error))
 
     def replicate(self, figure: Floats, generator: np.random.Generator) -> Share:
@@ -228,14 +251,31 @@ class Middle:
             found[k] = self.values[np.minimum(np.searchsorted(own, ranks), len(self.values) - 1)]
         return found
 
+    def numbers(self, figure: Floats) -> tuple[Floats, Floats]:
+        """Return the logit of a median that is ranged, the logarithm of another; the neighbours lie an SD apart."""
+        number, error = self._known(figure)
+        return number[:, None], error[:, None] ** 2
+
+    def _known(self, figure: Floats) -> tuple[Floats, Floats]:
+        """Return the number, and its error from the neighbours, which lie an SD apart."""
+        if self.ranged:
+            x = logit(np.clip(figure, 1e-6, 1.0 - 1e-6))
+            return x[:, 0], x[:, 2] - x[:, 1]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.log(figure[:, 0]), np.log(figure[:, 2] / figure[:, 1])
+
+    def figure_of(self, numbers: Floats, variances: Floats) -> Floats:
+        """Return median and neighbours."""
+        half = 0.5 * np.sqrt(variances)
+        x = np.concatenate([numbers, numbers - half, numbers + half], axis=1)
+        return np.asarray(expit(x) if self.ranged else np.exp(x))
+
     def log_likelihood(self, figure: Floats) -> Floats:
         """Return the law's of a range, or of a summary, wider by the median's own error."""
         first, second = self.report
+        number, error = self._known(figure)
         if self.ranged:
-            x = logit(np.clip(figure, 1e-6, 1.0 - 1e-6))
-            return band(expit(x[:, 0]), first, second, np.hypot(BETWEEN_TRIALS_LOGIT, x[:, 2] - x[:, 1]))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            error = np.log(figure[:, 2] / figure[:, 1])
+            return band(expit(number), first, second, np.hypot(BETWEEN_TRIALS_LOGIT, error))
         return summary(figure[:, 0], first, np.hypot(second, error))
 
     def replicate(self, figure: Floats, generator: np.random.Generator) -> Middle:
@@ -280,12 +320,31 @@ class Duration:
             patients = w.sum(axis=1) ** 2 / (w**2).sum(axis=1)
         return np.concatenate([-np.expm1(before), patients[:, None]], axis=1)
 
+    @property
+    def _more(self) -> Floats:
+        """A quarter of a patient more in each of the four intervals: a bank cannot say that none falls into one."""
+        return np.array([0.25, 0.5, 0.75] + [0.5] * len(self.reports[0].censored_at))
+
+    def _so_far(self, figure: Floats) -> Floats:
+        patients = figure[:, -1:]
+        return np.asarray((figure[:, :-1] * patients + self._more) / (patients + 1.0))
+
+    def numbers(self, figure: Floats) -> tuple[Floats, Floats]:
+        """Return the logits of the probabilities of an event up to each of the cuts."""
+        p = self._so_far(figure)
+        return logit(p), 1.0 / ((figure[:, -1:] + 1.0) * p * (1.0 - p))
+
+    def figure_of(self, numbers: Floats, variances: Floats) -> Floats:
+        """Return the probabilities, none less than that of a day before, and the least number of patients that one of them rests on."""
+        days = np.argsort(self.reports[0].cuts, kind="stable")
+        p = np.empty(numbers.shape)
+        p[:, days] = np.maximum.accumulate(expit(numbers[:, days]), axis=1)
+        patients = np.maximum((1.0 / (variances * p * (1.0 - p))).min(axis=1, keepdims=True) - 1.0, 1e-3)
+        return np.concatenate([(p * (patients + 1.0) - self._more) / patients, patients], axis=1)
+
     def log_likelihood(self, figure: Floats) -> Floats:
         """Return that of the censored median, or of a replicate's counts."""
-        early = len(self.reports[0].censored_at)
-        # A quarter of a patient more in each of the four intervals: a bank cannot say that none falls into one.
-        more, patients = np.array([0.25, 0.5, 0.75] + [0.5] * early), figure[:, -1:]
-        so_far = (figure[:, :-1] * patients + more) / (patients + 1.0)
+        early, so_far = len(self.reports[0].censored_at), self._so_far(figure)
         if self.counts is None:
             found = np.stack([censored_median(report, so_far) for report in self.reports])
             return np.asarray(np.logaddexp.reduce(found, axis=0) - np.log(len(self.reports)))

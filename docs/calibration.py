@@ -93,12 +93,21 @@ def _reliability(told: dict[str, Any]) -> str:
         ("R-hat, greatest of all numbers", f"{worst:.3f}", "at most 1.01"),
         ("effective draws, least of all numbers", f"{least:.0f}", "at least 400"),
         *(
-            (f"effective patients, {arm}: 5 % of the draws, median", f"{n['5 %']:.0f}, {n['median']:.0f}", "at least 300")
+            (f"patients that would leave a figure as uncertain, {arm}: 5 % of the draws, median", f"{n['5 %']:.0f}, {n['median']:.0f}", "at least 300")
             for arm, n in told["effective_patients"].items()
+        ),
+        *(
+            (f"effective patients of the bank itself, {arm}: 5 %, median", f"{n['5 %']:.0f}, {n['median']:.0f}", "")
+            for arm, n in told["bank_patients"].items()
         ),
         ("SD of the log likelihood at the mode", f"{told['noise_at_mode']:.2f}", "at most 1"),
         *(
-            (f"bank less fresh patients, {one['target']}", f"{one['bias']:+.3f} ± {one['error']:.3f}", f"chi-square {one['chi_square']:.0f} of {one['draws']}")
+            (f"learned less weighed, {one['target']}: mean, root mean square", f"{one['bias']:+.1f}, {one['scatter']:.1f} SD", "at most 2")
+            for one in told["learned"]
+            if one["scatter"] is not None
+        ),
+        *(
+            (f"learned less fresh patients, {one['target']}", f"{one['bias']:+.3f} ± {one['error']:.3f}", f"chi-square {one['chi_square']:.0f} of {one['draws']}")
             for one in told["confirmation"]
         ),
     ]  # fmt: skip

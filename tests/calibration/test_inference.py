@@ -42,7 +42,7 @@ def test_the_posterior_is_nearer_to_the_reports_than_the_prior(study) -> None:
     before = np.nan_to_num(problem.log_likelihood(problem.tell(prior)).sum(axis=1), nan=-np.inf)
     assert np.median(posterior.log_likelihoods) > np.median(before) + 5.0
     some = posterior.draws[:, ::9].reshape(-1, problem.dimension)
-    told = problem.log_likelihood(problem.tell(problem.points(some))).sum(axis=1)
+    told = problem.log_likelihood(posterior.emulator.tell(problem.points(some))).sum(axis=1)
     np.testing.assert_allclose(posterior.log_likelihoods[:, ::9].reshape(-1), told, rtol=1e-9)
     assert posterior.draws.shape == (CHAINS, 45, dimension(3))
     table = {row["name"]: row for row in posterior.table()}
@@ -85,6 +85,7 @@ def test_what_was_interrupted_goes_on_to_the_same_bytes(
     stops = (
         ("patients, part 2", 300),
         ("pilot 2", 10),
+        ("figures, chains", 100),
         ("chains", 30),
         ("without fry2018-cd22", 10),
     )

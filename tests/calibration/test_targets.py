@@ -50,6 +50,30 @@ def test_every_row_that_could_be_fitted_is_fitted_or_left_out_for_a_reason() -> 
     assert all(one.source for one in KINETICS)
 
 
+def test_figures_come_back_from_their_numbers(problem) -> None:
+    """With the same likelihoods, for weights of every kind; and an uncertainty that is larger makes another."""
+    generator = np.random.default_rng(1)
+    weights = {arm: generator.dirichlet(np.full(SIZE, 0.5), 6) for arm in problem.arms}
+    for target in problem.targets:
+        figure = target.figure(weights)
+        numbers, variances = target.numbers(figure)
+        assert numbers.shape == variances.shape
+        again = target.figure_of(numbers, variances)
+        np.testing.assert_allclose(target.log_likelihood(again), target.log_likelihood(figure), rtol=1e-7)
+        wide = target.log_likelihood(target.figure_of(numbers, 9.0 * variances + 0.5))
+        known = np.isfinite(wide)
+        assert known.any()
+        if not isinstance(target, Duration):  # whose likelihood takes its probabilities as they are
+            assert (abs(wide - target.log_likelihood(figure))[known] > 1e-3).any()
+
+
+def test_probabilities_of_a_duration_never_fall(problem) -> None:
+    (target,) = (one for one in problem.targets if isinstance(one, Duration))
+    days = np.array(target.reports[0].cuts)
+    figure = target.figure_of(np.linspace(1.0, -1.0, len(days))[None], np.full((1, len(days)), 0.01))
+    assert (np.diff(target._so_far(figure)[0][np.argsort(days, kind="stable")]) >= -1e-12).all()
+
+
 def test_shares_are_those_of_the_patients(problem, even) -> None:
     for target in problem.targets:
         if isinstance(target, Share) and len(target.arms) == 1:

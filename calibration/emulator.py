@@ -1,0 +1,289 @@
+r"""Figures as smooth functions of a point, learned from the bank: what the likelihood of the chains reads.
+
+Figures weighed from a bank are noisy where few patients of it weigh much, which in fourteen quantities is so under some draws of any posterior however
+large the bank is; chains then stay where the noise agrees with the reports. But a figure is a mean over a population, and populations that lie near each other
+have figures that lie near each other. So each figure, on a scale without bounds, is written as a polynomial of the second degree in the shifts d of the trial's
+laws (`calibration.population`),
+
+.. math:: y(d) = a + \sum_i b_i d_i + \sum_{i \le j} c_{ij} d_i d_j,
+
+fitted by weighted least squares to the bank's figures at some thousand points around the posterior. The weight of a point is one over the variance that its
+patients leave plus that of what a polynomial misses (tau^2, found with it); a point further off than normal errors are counts less, as with errors of
+Student's law with five degrees of freedom.
+
+What a figure is uncertain by is the sum of tau^2 and of the variance that comes from the patients all points share, which is a quarter of the mean square difference
+between the polynomials of two halves of the bank. Likelihoods are means over it, as they are over what few patients leave unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.bank import ArmBank
+from calibration.population import Points, Spread
+from calibration.problem import Problem, Told, problem_of
+from calibration.targets import Middle, Target
+from sim.trial.scenario import Scenario
+
+__all__ = ["Emulator", "Surface", "fit_emulator", "points_around"]
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+BREADTHS = (1.0, 1.4, 1.8)
+"""How much further from their mean than draws of the posterior the points lie to which figures are fitted: a third of them each."""
+FREEDOM = 5.0
+ROUNDS = 20
+LEAST_VARIANCE = 1e-8
+"""Of a figure, on its scale without bounds: medians of numbers that are rounded have none by themselves."""
+CHI_SQUARE_MEDIAN = 0.45493642
+HALVES_OF = 256
+"""Patients in a row that go to the same half of the bank: a multiple of the laws of each of its parts."""
+
+
+@dataclass(frozen=True)
+class Surface:
+    """One number of a figure as a polynomial in standardised shifts.
+
+    Attributes
+    ----------
+    coefficients : ndarray, shape (terms,)
+    missed : float
+        SD of what the polynomial misses.
+    shared : float
+        SD that comes from the bank's finite number of patients.
+    """
+
+    coefficients: Floats
+    missed: float
+    shared: float
+
+    @property
+    def variance(self) -> float:
+        """What the number is uncertain by."""
+        return max(LEAST_VARIANCE, self.missed**2 + self.shared**2)
+
+
+@dataclass(frozen=True, eq=False)
+class Emulator:
+    """Figures of all targets under any point near those from which they were learned.
+
+    Attributes
+    ----------
+    problem : Problem
+        Whose figures they are.
+    centre, scale : mapping of str to ndarray
+        By trial; of the shifts.
+    surfaces : sequence of sequence of Surface
+        By target, for each number of its figure.
+    """
+
+    problem: Problem
+    centre: Mapping[str, Floats]
+    scale: Mapping[str, Floats]
+    surfaces: Sequence[Sequence[Surface]]
+
+    def tell(self, points: Points) -> Told:
+        """Return the figures of all targets, and for each arm how many patients would leave its least certain share as uncertain as it is."""
+        return self._told(
+            [
+                target.figure_of(*own)
+                for target, own in zip(self.problem.targets, self.numbers(points), strict=True)
+            ]
+        )
+
+    def sample(self, points: Points, generator: np.random.Generator) -> Told:
+        """Return figures as they might be, each then known for certain; all numbers of a figure are wrong together."""
+        figures = []
+        for target, (numbers, variances) in zip(self.problem.targets, self.numbers(points), strict=True):
+            wrong = generator.standard_normal((len(numbers), 1)) * np.sqrt(variances)
+            figures.append(target.figure_of(numbers + wrong, np.full(numbers.shape, LEAST_VARIANCE)))
+        return self._told(figures)
+
+    def numbers(self, points: Points) -> list[tuple[Floats, Floats]]:
+        """Return for each target the numbers of its figure on their scale without bounds, and their variances; shape (points, numbers)."""
+        terms = {trial: self._terms(points, trial) for trial in self.problem.trials}
+        found = []
+        for target, surfaces in zip(self.problem.targets, self.surfaces, strict=True):
+            own = terms[target.arms[0][0]]
+            numbers = np.stack([np.einsum("ij,j->i", own, one.coefficients) for one in surfaces], axis=1)
+            found.append((numbers, np.tile([one.variance for one in surfaces], (len(own), 1))))
+        return found
+
+    def _told(self, figures: list[Floats]) -> Told:
+        worth = np.full((len(figures[0]), len(self.problem.arms)), np.inf)
+        for k, arm in enumerate(self.problem.arms):
+            for target, figure in zip(self.problem.targets, figures, strict=True):
+                if arm in target.arms and not isinstance(target, Middle):
+                    worth[:, k] = np.minimum(worth[:, k], figure[:, -1])
+        return Told(figures, worth)
+
+    def _terms(self, points: Points, trial: str) -> Floats:
+        return _terms((_shifts(self.problem, points, trial) - self.centre[trial]) / self.scale[trial])
+
+    def state(self) -> dict[str, Any]:
+        """Return what a file holds of it; floats in full."""
+        return {
+            "centre": {trial: own.tolist() for trial, own in self.centre.items()},
+            "scale": {trial: own.tolist() for trial, own in self.scale.items()},
+            "surfaces": [[[one.coefficients.tolist(), one.missed, one.shared] for one in own] for own in self.surfaces],
+        }  # fmt: skip
+
+    @classmethod
+    def of_state(cls, problem: Problem, state: Mapping[str, Any]) -> Emulator:
+        """Return one that was kept."""
+        centre, scale = (
+            {trial: np.array(own) for trial, own in state[key].items()} for key in ("centre", "scale")
+        )
+        surfaces = [[Surface(np.array(a), b, c) for a, b, c in own] for own in state["surfaces"]]
+        return cls(problem, centre, scale, surfaces)  # fmt: skip
+
+
+def points_around(problem: Problem, draws: Floats) -> Points:
+    """Return points around draws, shape (n, dimension), of a posterior: further from their mean than they are, by `BREADTHS` in turn."""
+    middle = draws.mean(axis=0)
+    breadth = np.array(BREADTHS)[np.arange(len(draws)) % len(BREADTHS)]
+    return problem.points(middle + breadth[:, None] * (draws - middle))
+
+
+def fit_emulator(
+    problem: Problem,
+    scenarios: Mapping[str, Scenario],
+    points: Points,
+    threads: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Emulator:
+    """Learn the figures of all targets from the bank.
+
+    Parameters
+    ----------
+    problem : Problem
+    scenarios : mapping of str to Scenario
+    points : Points
+        More than there are terms; see `points_around`.
+    threads : int, optional
+        Changes no byte.
+    progress : callable(done, total), optional
+    """
+    shifts = {trial: _shifts(problem, points, trial) for trial in problem.trials}
+    centre = {trial: own.mean(axis=0) for trial, own in shifts.items()}
+    scale = {trial: np.maximum(own.std(axis=0), 1e-9) for trial, own in shifts.items()}
+    terms = {trial: _terms((own - centre[trial]) / scale[trial]) for trial, own in shifts.items()}
+    whole = _learn(problem, points, terms, threads, progress)
+    halves = []
+    for half in range(2):
+        arms = {arm: _half(bank, half) for arm, bank in problem.arms.items()}
+        halves.append(_learn(problem_of(scenarios, arms), points, terms, threads))
+    near = np.arange(len(points.values)) % len(BREADTHS) == 0
+    surfaces = []
+    for target, all_, first, second in zip(problem.targets, whole, *halves, strict=True):
+        own = terms[target.arms[0][0]][near]
+        surfaces.append(
+            [
+                Surface(a, missed, float(0.5 * np.sqrt(np.mean(np.einsum("ij,j->i", own, b - c) ** 2))))
+                for (a, missed), (b, _), (c, _) in zip(all_, first, second, strict=True)
+            ]
+        )
+    return Emulator(problem, centre, scale, surfaces)
+
+
+def _shifts(problem: Problem, points: Points, trial: str) -> Floats:
+    spread: Spread = problem.spreads[trial]
+    return points.shifts(trial, spread)[:, problem.weighed[trial]]
+
+
+def _terms(shifts: Floats) -> Floats:
+    """Return 1, all shifts, and all products of two, shape (n, terms)."""
+    pairs = combinations_with_replacement(range(shifts.shape[1]), 2)
+    products = [shifts[:, i] * shifts[:, j] for i, j in pairs]
+    return np.stack([np.ones(len(shifts)), *shifts.T, *products], axis=1)
+
+
+def _half(bank: ArmBank, half: int) -> ArmBank:
+    kept = np.arange(len(bank.base)) // HALVES_OF % 2 == half
+    return ArmBank(bank.outcomes.select(kept), bank.scores[kept], bank.base[kept])
+
+
+def _learn(
+    problem: Problem,
+    points: Points,
+    terms: Mapping[str, Floats],
+    threads: int | None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[list[tuple[Floats, float]]]:
+    """Return coefficients and what is missed, for each number of each target."""
+    figures: list[list[Floats]] = [[] for _ in problem.targets]
+    n = len(points.values)
+    for begin in range(0, n, 64):
+        some = problem.points(points.values[begin : begin + 64])
+        for own, figure in zip(figures, problem.tell(some, threads).figures, strict=True):
+            own.append(figure)
+        if progress is not None:
+            progress(min(begin + 64, n), n)
+    return [
+        _surfaces(target, np.concatenate(own), terms[target.arms[0][0]])
+        for target, own in zip(problem.targets, figures, strict=True)
+    ]
+
+
+def _surfaces(target: Target, figure: Floats, terms: Floats) -> list[tuple[Floats, float]]:
+    numbers, variances = target.numbers(figure)
+    return [_least_squares(terms, numbers[:, k], variances[:, k]) for k in range(numbers.shape[1])]
+
+
+def _least_squares(terms: Floats, y: Floats, variance: Floats) -> tuple[Floats, float]:
+    """Return the coefficients, and the SD of what they miss, such that half of the squared errors are below their law's median."""
+    known = np.isfinite(y) & np.isfinite(variance)
+    x, y, v = terms[known], y[known], np.maximum(variance[known], LEAST_VARIANCE)
+    coefficients, missed = np.zeros(terms.shape[1]), 0.0
+    if len(y) <= terms.shape[1]:
+        # Too few points know the number: its mean, as uncertain as it is between them.
+        coefficients[0] = float(y.mean()) if len(y) else 0.0
+        return coefficients, float(y.std()) + 1.0 if len(y) else 10.0
+    robust = np.ones(len(y))
+    for _ in range(ROUNDS):
+        coefficients = _solve(x, robust / (v + missed**2), y)
+        squared = (y - np.einsum("ij,j->i", x, coefficients)) ** 2
+        missed = _missed(squared, v)
+        robust = (FREEDOM + 1.0) / (FREEDOM + squared / (v + missed**2))
+    return coefficients, missed
+
+
+def _missed(squared: Floats, v: Floats) -> float:
+    """Return the SD which, added to what is known of each error, has half of the standardised squares below a chi-square's median."""
+    low, high = 0.0, float(np.sqrt(squared.max())) + 1e-12
+    if np.median(squared / v) <= CHI_SQUARE_MEDIAN:
+        return 0.0
+    for _ in range(50):
+        middle = 0.5 * (low + high)
+        low, high = (
+            (middle, high) if np.median(squared / (v + middle**2)) > CHI_SQUARE_MEDIAN else (low, middle)
+        )
+    return high
+
+
+def _solve(x: Floats, weights: Floats, y: Floats) -> Floats:
+    """Return weighted least squares by normal equations and Cholesky's factor; not by a library of linear algebra, whose bytes depend on its threads."""
+    weighed = x * weights[:, None]
+    normal = np.einsum("ij,ik->jk", weighed, x)
+    normal[np.diag_indices_from(normal)] *= 1.0 + 1e-10
+    right: Floats = np.asarray(np.einsum("ij,i->j", weighed, y))
+    n = len(right)
+    factor = np.zeros((n, n))
+    for k in range(n):
+        row = factor[k, :k]
+        factor[k, k] = np.sqrt(max(normal[k, k] - float((row * row).sum()), 1e-300))
+        factor[k + 1 :, k] = (normal[k + 1 :, k] - np.einsum("ij,j->i", factor[k + 1 :, :k], row)) / factor[
+            k, k
+        ]
+    for k in range(n):
+        right[k] = (right[k] - float((factor[k, :k] * right[:k]).sum())) / factor[k, k]
+    for k in range(n - 1, -1, -1):
+        right[k] = (right[k] - float((factor[k + 1 :, k] * right[k + 1 :]).sum())) / factor[k, k]
+    return right
