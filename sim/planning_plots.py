@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.plot_style import ARM_COLOURS, DAYS_PER_MONTH, GREY, TEXT, clean, month_ticks, new_panels, one_axes, percent_axis
+from sim.plot_style import (
+    ARM_COLOURS,
+    DAYS_PER_MONTH,
+    GREY,
+    TEXT,
+    clean,
+    month_ticks,
+    new_panels,
+    one_axes,
+    percent_axis,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,7 +59,8 @@ def power(rows: Sequence[Characteristics], alpha: float, *, ax: Axes | None = No
         at = np.array([row.n for row in own]) + 0.08 * width * (number - (len(lines) - 1) / 2.0)
         for name, filled in (("power", True), ("type_one", False)):
             value, low, high = (
-                np.array([getattr(row, name + end) for row in own], dtype=np.float64) for end in ("", "_lower", "_upper")
+                np.array([getattr(row, name + end) for row in own], dtype=np.float64)
+                for end in ("", "_lower", "_upper")
             )
             ax.errorbar(
                 at, value, yerr=np.maximum([value - low, high - value], 0.0), color=colour, marker="o", markersize=4.5,
@@ -57,7 +68,12 @@ def power(rows: Sequence[Characteristics], alpha: float, *, ax: Axes | None = No
                 label=f"{analysis}, {own[0].estimand}" if filled else None,
             )  # fmt: skip
     ax.axhline(alpha, color=GREY, linewidth=0.8, linestyle=":")
-    ax.set(xlabel="Patients enrolled in each arm", ylabel="Power (filled), type-I error (open)", xticks=sizes, ylim=(0.0, 1.02))
+    ax.set(
+        xlabel="Patients enrolled in each arm",
+        ylabel="Power (filled), type-I error (open)",
+        xticks=sizes,
+        ylim=(0.0, 1.02),
+    )
     percent_axis(ax)
     if len(lines) > 1:
         ax.legend(frameon=False, fontsize=TEXT - 0.5)
@@ -81,12 +97,19 @@ def multi_state(states: Sequence[Occupation], labels: Mapping[str, str]) -> list
         own = [one for one in states if one.arm == arm]
         days = np.array(sorted({one.day for one in own})) / DAYS_PER_MONTH
         shares = [[one.share for one in own if one.state == state] for state in _STATE_COLOURS]
-        ax.stackplot(days, shares, colors=list(_STATE_COLOURS.values()), labels=list(_STATE_COLOURS), linewidth=0)
+        ax.stackplot(
+            days, shares, colors=list(_STATE_COLOURS.values()), labels=list(_STATE_COLOURS), linewidth=0
+        )
         ax.set(xlim=(0, days[-1]), ylim=(0, 1), xticks=month_ticks(last), xlabel=f"Months since {begin}")
         percent_axis(ax)
         clean(ax, label)
     handles, names = axes[-1].get_legend_handles_labels()
     axes[-1].legend(
-        handles[::-1], names[::-1], frameon=False, fontsize=TEXT - 0.5, loc="center left", bbox_to_anchor=(1.0, 0.5)
+        handles[::-1],
+        names[::-1],
+        frameon=False,
+        fontsize=TEXT - 0.5,
+        loc="center left",
+        bbox_to_anchor=(1.0, 0.5),
     )
     return axes

@@ -179,9 +179,14 @@ def _decide(
         stop_at = np.where(ends, number, stop_at)
         stopped |= ends
     rows = np.arange(trials)
-    at = {name: np.stack([getattr(look, name) for look in looks])[stop_at, rows] for name in ("cut", "analysed", "events")}
+    at = {
+        name: np.stack([getattr(look, name) for look in looks])[stop_at, rows]
+        for name in ("cut", "analysed", "events")
+    }
     enrolled = (record.enrolment.entry <= at["cut"][:, None]).sum(axis=1)
-    return Decisions(first, second, stop_at < len(looks) - 1, at["cut"], enrolled, at["analysed"], at["events"])
+    return Decisions(
+        first, second, stop_at < len(looks) - 1, at["cut"], enrolled, at["analysed"], at["events"]
+    )
 
 
 def _bounds(design: TrialDesign, looks: list[_Look], held: list[Bools], planned: float) -> Floats:
@@ -189,14 +194,18 @@ def _bounds(design: TrialDesign, looks: list[_Look], held: list[Bools], planned:
     if len(looks) == 1:
         fixed = -float(ndtri(design.alpha / design.sides)) if design.test != "binomial" else 0.0
         return np.full((1, len(held[0])), fixed)
-    information = np.stack([np.where(on, look.information, 0) for look, on in zip(looks, held, strict=True)], axis=1)
+    information = np.stack(
+        [np.where(on, look.information, 0) for look, on in zip(looks, held, strict=True)], axis=1
+    )
     distinct, which = np.unique(information, axis=0, return_inverse=True)
     found = np.full(distinct.shape, np.inf)
     for row, counts in enumerate(distinct):
         # The last analysis takes place whatever it has; with nothing on record its statistic is 0.
         on = np.append(counts[:-1] > 0, True)
         steps = tuple(float(max(count, 1)) for count in counts[on])
-        found[row, on] = boundaries(steps, max(planned, 1.0), design.alpha, design.sides, design.spending)  # type: ignore[arg-type]
+        found[row, on] = boundaries(
+            steps, max(planned, 1.0), design.alpha, 2 if design.sides == 2 else 1, design.spending
+        )
     return found[which.ravel()].T
 
 
@@ -208,7 +217,9 @@ def _look(design: TrialDesign, record: Record, cut: Floats, null: float | None) 
         analysed, events = inside.sum(axis=1), responded.sum(axis=1)
         if len(design.arms) == 1:
             needed = critical_counts(size, float(design.null_rate or 0.0), design.alpha)
-            return _Look(cut, (events - needed[analysed] + 0.5).astype(np.float64), analysed, analysed, events)
+            return _Look(
+                cut, (events - needed[analysed] + 0.5).astype(np.float64), analysed, analysed, events
+            )
         sides = (slice(0, size), slice(size, None))
         counts = np.stack([responded[:, side].sum(axis=1) for side in sides])
         sizes = np.stack([inside[:, side].sum(axis=1) for side in sides])
@@ -262,12 +273,12 @@ def _due(design: TrialDesign, record: Record) -> Floats:
 
 def _last_cut(design: TrialDesign, record: Record) -> Floats:
     """Return the day of the last analysis; that of a rate waits until the last response is known."""
-    follow_up = design.follow_up
-    last = record.enrolment.entry.max(axis=1) + follow_up
-    if design.rate:
-        ready = np.where(record.course.counted, record.enrolment.entry + record.course.ready, -np.inf)
-        return np.maximum(ready.max(axis=1), record.enrolment.entry.max(axis=1))
-    return np.asarray(last)
+    last: Floats = record.enrolment.entry.max(axis=1)
+    if not design.rate:
+        return last + design.follow_up
+    ready = np.where(record.course.counted, record.enrolment.entry + record.course.ready, -np.inf)
+    known: Floats = np.maximum(ready.max(axis=1), last)
+    return known
 
 
 def _reached(due: Floats, counts: Ints) -> Floats:

@@ -46,12 +46,7 @@ def critical_counts(largest: int, null_rate: float, alpha: float) -> Ints:
     >>> critical_counts(25, 0.1, 0.05)[[0, 1, 25]].tolist()
     [1, 2, 6]
     """
-    found = np.empty(largest + 1, dtype=np.int64)
-    for size in range(largest + 1):
-        responses = np.arange(size + 1)
-        rejects = np.append(_at_least(responses, size, null_rate) <= alpha, True)
-        found[size] = rejects.argmax()
-    return found
+    return np.array([_critical_count(size, null_rate, alpha) for size in range(largest + 1)], dtype=np.int64)
 
 
 def exact_power(size: int, rate: float, null_rate: float, alpha: float) -> float:
@@ -62,8 +57,21 @@ def exact_power(size: int, rate: float, null_rate: float, alpha: float) -> float
     >>> round(exact_power(25, 0.3, 0.1, 0.05), 4)
     0.8065
     """
-    needed = critical_counts(size, null_rate, alpha)[size]
+    needed = _critical_count(size, null_rate, alpha)
     return float(_at_least(np.array([needed]), size, rate)[0])
+
+
+def _most_power(size: int, rate: float, null_rate: float, alpha: float) -> float:
+    """Return the power of the most powerful test of that level on so many patients, randomised at its edge (Neyman and Pearson).
+
+    No design that looks at these patients once or in stages has more.
+    """
+    needed = _critical_count(size, null_rate, alpha)
+    here = np.array([needed - 1, needed])
+    below, beyond = _at_least(here, size, null_rate)
+    share = (alpha - beyond) / (below - beyond)
+    below, beyond_target = _at_least(here, size, rate)
+    return float(beyond_target + share * (below - beyond_target))
 
 
 class TwoStage(NamedTuple):
@@ -123,7 +131,8 @@ def two_stage(
     limit = _LARGEST
     size = 2
     while size <= limit:
-        found = _best_of_size(size, null_rate, target_rate, alpha, power)
+        possible = _most_power(size, target_rate, null_rate, alpha) >= power
+        found = _best_of_size(size, null_rate, target_rate, alpha, power) if possible else None
         if found is not None:
             if criterion == "minimax":
                 return found[1]
@@ -166,6 +175,11 @@ def _best_of_size(
         if best is None or expected < best[0] - 1e-12:
             best = (expected, design)
     return best
+
+
+def _critical_count(size: int, null_rate: float, alpha: float) -> int:
+    rejects = np.append(_at_least(np.arange(size + 1), size, null_rate) <= alpha, True)
+    return int(rejects.argmax())
 
 
 def _at_least(responses: Ints, size: int, rate: float) -> Floats:

@@ -140,7 +140,9 @@ def _crossed_by(law: _Law | None, probability: float, information: float) -> flo
     """Return the value that the statistic exceeds with a probability, jointly with not having stopped before."""
     if probability < _LEAST or _beyond(law, _FAR, information) >= probability:
         return math.inf
-    found: float = brentq(lambda bound: _beyond(law, bound, information) - probability, -_FAR, _FAR, xtol=1e-10)
+    found: float = brentq(
+        lambda bound: _beyond(law, bound, information) - probability, -_FAR, _FAR, xtol=1e-10
+    )
     return found
 
 

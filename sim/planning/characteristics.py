@@ -36,7 +36,8 @@ Bools = NDArray[np.bool_]
 
 PILOT_TRIALS = 200
 """Trials, besides those that are counted, whose mean information is what interim looks are planned by."""
-CHUNK = 2_000
+# Random numbers at a time: some tens of megabytes.
+_AT_A_TIME = 2_000_000
 _LEVEL = 0.95
 
 
@@ -142,7 +143,9 @@ def characteristics(
             for reading in design.readings:
                 own = absent if reading == "absent" else pool
                 if own is None:
-                    raise InputError("transplant: 'absent'; asks for patients simulated without transplant; give them")
+                    raise InputError(
+                        "transplant: 'absent'; asks for patients simulated without transplant; give them"
+                    )
                 rows.append(_row(design.of(reading, analysis), own, size, entered))
                 if progress is not None:
                     progress(len(rows), total)
@@ -182,8 +185,9 @@ def _enter(design: TrialDesign, pool: Pool, size: int, trials: int, seed: int) -
     """Enrol the patients of all trials of one size, which every reading shares."""
     blocks = blocks_of(pool, size * len(design.arms))
     numbers = np.arange(trials, dtype=np.int64)
+    chunk = max(1, _AT_A_TIME // blocks.places.shape[1])
     parts = [
-        enrol(design, size, numbers[begin : begin + CHUNK], seed, blocks) for begin in range(0, trials, CHUNK)
+        enrol(design, size, numbers[begin : begin + chunk], seed, blocks) for begin in range(0, trials, chunk)
     ]
     pilot = enrol(design, size, np.arange(PILOT_TRIALS, dtype=np.int64), seed, blocks, pilot=True)
     return _Trials(numbers, blocks, parts, pilot)
@@ -245,7 +249,12 @@ def _run(
 
 
 def _type_one(
-    design: TrialDesign, size: int, entered: _Trials, courses: tuple[Course, ...], effect: float, cluster: Ints
+    design: TrialDesign,
+    size: int,
+    entered: _Trials,
+    courses: tuple[Course, ...],
+    effect: float,
+    cluster: Ints,
 ) -> Estimate:
     """Return how often the null hypothesis is rejected where it holds."""
     if design.two_stage is not None:
@@ -268,7 +277,9 @@ def _effect(design: TrialDesign, course: Course) -> float:
     """Return what a trial of the whole arm would find, with nobody lost and every course followed to its end."""
     everybody = np.arange(len(course.counted))[None, :]
     still = np.zeros(everybody.shape)
-    record = record_of(Enrolment(np.zeros(1, np.int64), everybody, still, np.full(still.shape, np.inf)), (course,))
+    record = record_of(
+        Enrolment(np.zeros(1, np.int64), everybody, still, np.full(still.shape, np.inf)), (course,)
+    )
     cut = np.array([1e9])
     if design.rate:
         inside, responded = responses(record, cut)

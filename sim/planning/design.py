@@ -122,7 +122,10 @@ class TrialDesign:
         problems = [*self._words(), *self._numbers()]
         if problems:
             raise InputError(*problems)
-        changes: dict[str, object] = {"test": self.test or self._tests()[0], "sides": self.sides or len(self.arms)}
+        changes: dict[str, object] = {
+            "test": self.test or self._tests()[0],
+            "sides": self.sides or len(self.arms),
+        }
         if self.at is None and changes["test"] in ("milestone", "rmst"):
             changes["at"] = _DEFAULT_AT
         for name, value in changes.items():
@@ -171,7 +174,9 @@ class TrialDesign:
             for word in given:
                 if word not in known:
                     listed = ", ".join(one for one in known if one)
-                    found.append(f"{place}: '{word}'; must be one of {listed}; {suggest(word, [one for one in known if one])}")
+                    found.append(
+                        f"{place}: '{word}'; must be one of {listed}; {suggest(word, [one for one in known if one])}"
+                    )
             if not given:
                 found.append(f"{place}: none; at least one; name one of {', '.join(known)}")
         return found
@@ -195,17 +200,25 @@ class TrialDesign:
             for place, (value, low, high) in bounds.items()
             if value is not None and not (math.isfinite(value) and low <= value <= high)
         ]
-        found += [f"n: {size}; must be from 2 to 100000; give patients per arm" for size in self.sizes if not 2 <= size <= 100_000]
+        found += [
+            f"n: {size}; must be from 2 to 100000; give patients per arm"
+            for size in self.sizes
+            if not 2 <= size <= 100_000
+        ]
         if any(not 0.0 < share < 1.0 for share in self.looks) or list(self.looks) != sorted(set(self.looks)):
             given = ",".join(f"{share:g}" for share in self.looks)
-            found.append(f"looks: {given}; must be increasing shares between 0 and 1; give for example 0.5,0.75")
+            found.append(
+                f"looks: {given}; must be increasing shares between 0 and 1; give for example 0.5,0.75"
+            )
         return found
 
     def _combinations(self) -> list[str]:
         """Return what does not go together."""
         found = []
         if not 1 <= len(self.arms) <= 2 or len(set(self.arms)) != len(self.arms):
-            found.append(f"arms: {', '.join(self.arms)}; must be one arm, or two different ones; name the arm and its control")
+            found.append(
+                f"arms: {', '.join(self.arms)}; must be one arm, or two different ones; name the arm and its control"
+            )
             return found
         if self.test not in self._tests():
             told = "one arm" if len(self.arms) == 1 else "two arms"
@@ -213,15 +226,23 @@ class TrialDesign:
                 f"test: '{self.test}'; {self.endpoint} in {told} is tested by {', '.join(self._tests())}; choose one of these"
             )
         if len(self.arms) == 1 and self.null_rate is None:
-            found.append("null_rate: not given; one arm is tested against a rate; give it, or name a second arm")
+            found.append(
+                "null_rate: not given; one arm is tested against a rate; give it, or name a second arm"
+            )
         if len(self.arms) == 1 and self.sides == 2:
             found.append("sides: 2; one arm is tested against a lower rate; give 1")
         if len(self.arms) == 2 and self.null_rate is not None:
-            found.append("null_rate: given with two arms; they are compared with each other; leave it out, or name one arm")
+            found.append(
+                "null_rate: given with two arms; they are compared with each other; leave it out, or name one arm"
+            )
         if self.looks and self.test not in ("log-rank", "proportions"):
-            found.append(f"looks: given with {self.test}; interim looks are those of log-rank and proportions; leave them out")
+            found.append(
+                f"looks: given with {self.test}; interim looks are those of log-rank and proportions; leave them out"
+            )
         if self.futility is not None and not self.looks:
-            found.append("futility: given without looks; a trial stops for it at interim looks; give looks too")
+            found.append(
+                "futility: given without looks; a trial stops for it at interim looks; give looks too"
+            )
         if self.events is not None and self.test != "log-rank":
             found.append(f"events: given with {self.test}; events time a log-rank test; leave it out")
         if self.two_stage is not None:
@@ -233,11 +254,17 @@ class TrialDesign:
     def _two_stage_problems(self) -> list[str]:
         found = []
         if self.test != "binomial":
-            found.append(f"two_stage: given with {self.test}; Simon's design is of a rate in one arm; name one arm and cr or mrd_negative")
+            found.append(
+                f"two_stage: given with {self.test}; Simon's design is of a rate in one arm; name one arm and cr or mrd_negative"
+            )
         if self.target_rate is None or (self.null_rate is not None and self.target_rate <= self.null_rate):
-            found.append("target_rate: must be above null_rate for a two-stage design; the power is held there; give it")
+            found.append(
+                "target_rate: must be above null_rate for a two-stage design; the power is held there; give it"
+            )
         if self.sizes:
             found.append("n: given with two_stage; Simon's design gives the number of patients; leave n out")
         if self.analyses != ("enrolled",):
-            found.append("analysis: a two-stage design counts everybody who was enrolled; both stages have fixed numbers; leave it out")
+            found.append(
+                "analysis: a two-stage design counts everybody who was enrolled; both stages have fixed numbers; leave it out"
+            )
         return found

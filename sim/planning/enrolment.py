@@ -29,8 +29,9 @@ LEAST_BLOCKS = 4
 """Blocks from which the error of a pool can be told."""
 _MOST_BLOCKS = 20
 _USUAL_BLOCKS = 16
-# Where there are enough patients a block has those of two trials: trials of a block that all took the same people would be one trial.
-_ROOM = 2
+# Where there are enough patients a block has those of two trials: trials of a block that all took the same people would be one trial. More than
+# those of eight would only cost time.
+_ROOM, _MOST_ROOM = 2, 8
 
 _FIRST_PURPOSE = 5_000_000
 # Numbers beyond those of `sim.network.streams.PURPOSES` and of the quantities of patients. Append only.
@@ -109,7 +110,11 @@ def blocks_of(pool: Pool, patients: int) -> Blocks:
     """
     usable = pool.usable()
     if pool.grouping is None:
-        count = min(_MOST_BLOCKS, max(LEAST_BLOCKS, len(usable) // (_ROOM * patients)))
+        count = max(
+            LEAST_BLOCKS,
+            min(_MOST_BLOCKS, len(usable) // (_ROOM * patients)),
+            len(usable) // (_MOST_ROOM * patients),
+        )
         if len(usable) // count < patients:
             raise InputError(
                 f"patients: {pool.patients}, of whom {len(usable)} were computed; {LEAST_BLOCKS} trials of {patients} patients must not share "
@@ -128,7 +133,9 @@ def blocks_of(pool: Pool, patients: int) -> Blocks:
             "arm, or set patients.posterior.draws"
         )
     each = np.arange(count)
-    return Blocks(_listed(usable, part, count), each % pool.grouping.populations, each // pool.grouping.populations)
+    return Blocks(
+        _listed(usable, part, count), each % pool.grouping.populations, each // pool.grouping.populations
+    )
 
 
 def enrol(

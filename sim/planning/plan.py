@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["TrialPlan", "carry_out", "pool_source", "plan_trial", "with_manufacturing_failure"]
+__all__ = ["TrialPlan", "carry_out", "plan_trial", "pool_source", "with_manufacturing_failure"]
 
 Progress = Callable[[int, int], None]
 
@@ -150,7 +150,9 @@ def plan_trial(
         if word not in known:
             from sim.trial.problems import suggest
 
-            raise InputError(f"{word}: not a part of a design; must be a field of TrialDesign; {suggest(word, known)}")
+            raise InputError(
+                f"{word}: not a part of a design; must be a field of TrialDesign; {suggest(word, known)}"
+            )
     asked = TrialDesign(arms=named, sizes=sizes, **design)
     return carry_out(
         pool_source(source, manufacturing_failure), asked, trials=trials, seed=seed, patients=patients,
@@ -184,9 +186,19 @@ def with_manufacturing_failure(scenario: Scenario, probability: float) -> Scenar
     """
     if not (math.isfinite(probability) and 0.0 <= probability <= 1.0):
         raise InputError(f"manufacturing_failure: {probability:g}; must be from 0 to 1; give a probability")
-    failure = {"probability": probability, "unit": "fraction", "kind": "assumed", "note": "set for the plan of a trial"}
+    failure = {
+        "probability": probability,
+        "unit": "fraction",
+        "kind": "assumed",
+        "note": "set for the plan of a trial",
+    }
     if scenario.manufacturing is None:
-        at_once = {"value": 0, "unit": "day", "kind": "assumed", "note": "the scenario describes no making of the product"}
+        at_once = {
+            "value": 0,
+            "unit": "day",
+            "kind": "assumed",
+            "note": "the scenario describes no making of the product",
+        }
         return scenario.with_({"manufacturing": {"days": at_once, "not_infused": failure}})
     return scenario.with_({"manufacturing.not_infused": failure})
 
@@ -233,7 +245,9 @@ def plan_patients(source: Scenario | Result, design: TrialDesign, patients: int 
     scenario = source.scenario if isinstance(source, Result) else source
     for arm in design.arms:
         if scenario.arm(arm).kinetics_only:
-            raise InputError(f"arms: {arm}; is there for the kinetics of its cells alone; no outcome of it is told; name another")
+            raise InputError(
+                f"arms: {arm}; is there for the kinetics of its cells alone; no outcome of it is told; name another"
+            )
     if isinstance(source, Result):
         if patients is not None:
             raise InputError("patients: given with a run; it has its own; leave it out")
@@ -253,8 +267,17 @@ def settings_of(
     if isinstance(source, Result):
         whose = {"scenario": source.scenario.name, "run": source.hash}
     else:
-        whose = {"scenario": source.name, "run": run_hash(source.with_({"patients.size": patients}), seed, source.engine.kernel)}
-    told: dict[str, Any] = {**whose, "patients": patients, "trials": trials, "seed": seed, "design": asdict(design)}
+        whose = {
+            "scenario": source.name,
+            "run": run_hash(source.with_({"patients.size": patients}), seed, source.engine.kernel),
+        }
+    told: dict[str, Any] = {
+        **whose,
+        "patients": patients,
+        "trials": trials,
+        "seed": seed,
+        "design": asdict(design),
+    }
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
     return {**told, "hash": digest}
 

@@ -113,7 +113,9 @@ class Pool:
             return self._rate(outcomes, wait, zero, member, design)
         return self._time(outcomes, wait, zero, member, design)
 
-    def _rate(self, outcomes: Outcomes, wait: Floats, zero: Floats, member: Bools, design: TrialDesign) -> Course:
+    def _rate(
+        self, outcomes: Outcomes, wait: Floats, zero: Floats, member: Bools, design: TrialDesign
+    ) -> Course:
         criteria = self.scenario.criteria
         value = outcomes[design.endpoint]
         known = criteria.best_by if design.endpoint == "cr" else criteria.restaging[1]
@@ -122,10 +124,17 @@ class Pool:
         start = wait + criteria.restaging[0] if design.analyses[0] == "evaluable" else zero
         never = np.full(len(wait), np.inf)
         return Course(
-            member & ~np.isnan(value), start, never, never, wait + known, np.where(value == 1, wait + day, np.inf)
+            member & ~np.isnan(value),
+            start,
+            never,
+            never,
+            wait + known,
+            np.where(value == 1, wait + day, np.inf),
         )
 
-    def _time(self, outcomes: Outcomes, wait: Floats, zero: Floats, member: Bools, design: TrialDesign) -> Course:
+    def _time(
+        self, outcomes: Outcomes, wait: Floats, zero: Floats, member: Bools, design: TrialDesign
+    ) -> Course:
         name, size = design.endpoint, len(wait)
         responded = outcomes["cr"] == 1
         none, cr_day = np.full(size, -np.inf), outcomes["cr_day"]
@@ -135,7 +144,11 @@ class Pool:
             ends = np.where(died, outcomes["death_day"], outcomes["last_followup_day"])
             happened = died
         elif name == "efs":
-            counted, start, response = member & ~np.isnan(outcomes["cr"]), zero, np.where(responded, wait + cr_day, np.inf)
+            counted, start, response = (
+                member & ~np.isnan(outcomes["cr"]),
+                zero,
+                np.where(responded, wait + cr_day, np.inf),
+            )
             ready = wait + self.scenario.criteria.best_by
             ends, happened = cr_day + outcomes["rfs_days"], outcomes["rfs_event"] == 1
         else:
@@ -205,7 +218,9 @@ def pool_of(result: Result, arms: Sequence[str]) -> Pool:
     for arm in arms:
         result.scenario.arm(arm)
     if result.outcomes["replicate"].any():
-        raise InputError("replicates: more than one of a patient; a trial enrols everybody once; run it without replicates")
+        raise InputError(
+            "replicates: more than one of a patient; a trial enrols everybody once; run it without replicates"
+        )
     outcomes = {arm: result.outcomes.arm(arm) for arm in arms}
     return _pool(result.scenario, result.seed, outcomes, result.grouping)
 

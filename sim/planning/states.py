@@ -64,7 +64,9 @@ def states_at(pool: Pool, arm: str, analysis: AnalysisSet, day: float) -> NDArra
     """
     outcomes, wait = pool.outcomes[arm], pool.wait[arm]
     everybody = analysis == "enrolled" or (analysis == "infused" and not pool.scenario.treats(arm))
-    member = (outcomes["status"] == 0) & (np.ones(len(wait), np.bool_) if everybody else outcomes[analysis] == 1)
+    member = (outcomes["status"] == 0) & (
+        np.ones(len(wait), np.bool_) if everybody else outcomes[analysis] == 1
+    )
     own = outcomes.select(member)
     at = day - wait[member] if analysis == "enrolled" else np.full(own.rows, day)
     responded = (own["cr"] == 1) & (own["cr_day"] <= at)
@@ -82,5 +84,9 @@ def occupation(pool: Pool, arms: tuple[str, ...], analysis: AnalysisSet) -> list
             states = states_at(pool, arm, analysis, float(day))
             counts = np.bincount(states, minlength=len(STATES))
             for state, count in zip(STATES, counts.tolist(), strict=True):
-                found.append(Occupation(arm, analysis, float(day), state, *binomial_interval(count, len(states)), len(states)))
+                found.append(
+                    Occupation(
+                        arm, analysis, float(day), state, *binomial_interval(count, len(states)), len(states)
+                    )
+                )
     return found

@@ -198,9 +198,8 @@ def _table(days: Floats, event: Bools) -> _Table:
     begin = np.maximum.accumulate(np.where(first, places, 0), axis=1)
     at_risk = analysed.sum(axis=1)[:, None] - begin
     until = np.cumsum(happened, axis=1)
-    end = _ends(first)
-    before = np.take_along_axis(until, begin, axis=1) - np.take_along_axis(happened, begin, axis=1)
-    deaths = np.take_along_axis(until, end, axis=1) - before
+    before: Ints = np.take_along_axis(until - happened, begin, axis=1)
+    deaths: Ints = np.take_along_axis(until, _ends(first), axis=1) - before
     return _Table(order, sorted_days, happened, first, begin, np.maximum(at_risk, 0), deaths)
 
 
