@@ -211,7 +211,7 @@ def command(
         return
 
     def plan() -> TrialPlan:
-        with supervised(design.arms[0], figures=folder is not None and not no_figures) as progress:
+        with supervised(name, figures=folder is not None and not no_figures) as progress:
             return carry_out(
                 source,
                 design,

@@ -175,7 +175,10 @@ def clustered_interval(values: Floats, cluster: Ints) -> tuple[Estimate, int]:
     value, count = float(values.mean()), len(means)
     spread = float(means.var(ddof=1)) / count
     narrower = float(ndtri(0.5 + _LEVEL / 2.0) / stdtrit(count - 1, 0.5 + _LEVEL / 2.0)) ** 2
-    worth = value * (1.0 - value) / spread * narrower if spread > 0.0 else float(count)
+    # Where all trials agree, no spread tells what they are worth.
+    worth = float(len(values) if 0.0 < value < 1.0 else count)
+    if spread > 0.0:
+        worth = value * (1.0 - value) / spread * narrower
     worth = min(max(worth, count), len(values))
     estimate = binomial_interval(value * worth, worth, level=_LEVEL)
     return Estimate(value, estimate.lower, estimate.upper), int(worth)
