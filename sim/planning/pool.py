@@ -157,7 +157,8 @@ class Pool:
         reading = design.readings[0]
         rule: Rule = "ignored" if reading == "absent" else reading
         begin = np.where(np.isfinite(start), start, 0.0)
-        length = np.where(np.isfinite(ends), wait + ends - begin, 0.0)
+        # Who dies before day 0 of a scenario that describes no waiting dies on it.
+        length = np.maximum(np.where(np.isfinite(ends), wait + ends - begin, 0.0), 0.0)
         days, cause = apply_transplant_rule(
             length, happened.astype(np.int64), wait + outcomes["transplant_day"] - begin, rule
         )

@@ -85,6 +85,12 @@ class TestTimes:
         told(days, [60, 0, 0, 60, 0])
         assert event == [False, True, True, False, True]
 
+    def test_of_a_death_before_day_0_without_a_wait_are_0(self) -> None:
+        dying = {arm: outcomes(arm, 2, death_day=[-3.0, NAN], infused=[0.0, 1.0]) for arm in ARMS}
+        course = pool(dying).course(ARMS[0], TrialDesign(arms=ARMS, sizes=(5,), endpoint="os"))
+        assert course.event.tolist() == [0.0, INF]
+        assert course.end.tolist() == [INF, 730.0]
+
     @pytest.mark.parametrize(
         ("reading", "days", "event"),
         [("ignored", 220, True), ("event", 120, True), ("censored", 120, False), ("competing", 750, False)],
