@@ -186,7 +186,7 @@ def command(
     Examples:
       cartsim trial dual-upfront --arms tandem,cd19 --n 20,40,60 -o plan
       cartsim trial dual-upfront --arms tandem,cd19 --n 60 --looks 0.5,0.75
-      cartsim trial turtle2016-cd19 --arm ARM --endpoint cr --null-rate 0.3 --n 20
+      cartsim trial turtle2016-cd19 --arm cd19 --endpoint cr --null-rate 0.3 --n 20
       cartsim run combination -o pool --patients 4000
       cartsim trial pool --arms transplant,alone --n 60 --transplant ignored,censored
     """  # noqa: D301 - click ends a paragraph of its own lines with \b

@@ -129,6 +129,7 @@ def _heads(found: TrialPlan) -> list[str]:
         "transplant",
         *effect,
         "power (95 %)",
+        *(["for the second"] if found.design.sides == 2 else []),
         "type-I error (95 %)",
         *populations,
         "stops early",
@@ -147,6 +148,7 @@ def _cells(found: TrialPlan, row: Characteristics) -> list[str]:
         if _has_populations(found)
         else []
     )
+    against = [_percent(row.favours_second)] if found.design.sides == 2 else []
     exact = row.type_one_lower == row.type_one_upper
     error = (
         f"{_percent(row.type_one, 1)} exact"
@@ -155,7 +157,7 @@ def _cells(found: TrialPlan, row: Characteristics) -> list[str]:
     )
     return [
         str(row.n), row.analysis, f"{row.transplant} ({row.estimand})", *shown,
-        _interval(row.power, row.power_lower, row.power_upper, 0), error, *spread,
+        _interval(row.power, row.power_lower, row.power_upper, 0), *against, error, *spread,
         _percent(row.stopped_early), f"{row.enrolled:.1f}", f"{row.events:.1f}", f"{row.duration / _MONTH:.1f}",
     ]  # fmt: skip
 
@@ -182,6 +184,11 @@ def _notes(found: TrialPlan) -> list[str]:
     }.get(design.test, f"share free of the event at day {design.at or 365:g}")
     lines = [
         f"  Columns of the arms: {what} of all simulated patients, nobody lost.",
+        *(
+            ["  Power counts rejections in favour of either arm; the column after it, those for the second."]
+            if design.sides == 2
+            else []
+        ),
         "  Intervals count the virtual trials and the simulated patients behind them; they say nothing about the model.",
     ]
     horizon = found.scenario.engine.horizon
