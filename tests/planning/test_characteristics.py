@@ -120,6 +120,7 @@ def test_trials_do_not_depend_on_how_many_there_are() -> None:
     assert np.array_equal(few.entry, many.entry[:30])
 
 
+@pytest.mark.slow
 def test_the_interval_covers_the_power_where_that_of_the_trials_alone_does_not() -> None:
     """Of 60 pools of 640 patients each: nominal 95 % cover; fewer than 47 has probability 5e-7. Independent trials would claim far too much."""
     design = TrialDesign(arms=ARMS[:1], sizes=(20,), endpoint="cr", null_rate=0.3)
