@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from sim.network.simulation import Hybrid as Hybrid
     from sim.network.simulation import TauLeap as TauLeap
     from sim.network.simulation import simulate as simulate
+    from sim.planning.design import TrialDesign as TrialDesign
+    from sim.planning.plan import TrialPlan as TrialPlan
+    from sim.planning.plan import plan_trial as plan_trial
     from sim.trial.result import Result as Result
     from sim.trial.result import open_run as open
     from sim.trial.run import run as run
@@ -39,6 +42,8 @@ __all__ = [
     "Network",
     "Result",
     "TauLeap",
+    "TrialDesign",
+    "TrialPlan",
     "__version__",
     "list_models",
     "list_scenarios",
@@ -46,6 +51,7 @@ __all__ = [
     "load_assay",
     "load_model",
     "open",
+    "plan_trial",
     "run",
     "run_assay",
     "simulate",
@@ -59,12 +65,15 @@ _HOME = {
     "Result": "sim.trial.result",
     "SSA": "sim.network.simulation",
     "TauLeap": "sim.network.simulation",
+    "TrialDesign": "sim.planning.design",
+    "TrialPlan": "sim.planning.plan",
     "list_models": "sim.models",
     "list_scenarios": "sim.trial.scenario_io",
     "load": "sim.trial.scenario_io",
     "load_assay": "sim.dish.reading",
     "load_model": "sim.models",
     "open": "sim.trial.result:open_run",
+    "plan_trial": "sim.planning.plan",
     "run": "sim.trial.run",
     "run_assay": "sim.dish.run",
     "simulate": "sim.network.simulation",
