@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "invoke"]
 
-_ELSEWHERE = ("run", "check", "calibrate", "sensitivity", "bench", "doctor")
+_ELSEWHERE = ("run", "check", "compare", "calibrate", "sensitivity", "bench", "doctor")
 
 app = typer.Typer(
     name="cartsim",
