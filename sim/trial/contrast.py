@@ -288,7 +288,8 @@ def differing(first: tuple[Result, str], second: tuple[Result, str]) -> dict[str
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict | list) and value:
+    # A list of numbers, such as a mix of doses, is one value.
+    if value and (isinstance(value, dict) or (isinstance(value, list) and isinstance(value[0], dict))):
         items = value.items() if isinstance(value, dict) else enumerate(value)
         for key, item in items:
             yield from _leaves(item, f"{path}.{key}" if path else str(key))

@@ -105,9 +105,11 @@ def compare_hazards(time: ArrayLike, event: ArrayLike, first: ArrayLike) -> Haza
     late = found.terms(weight, times, codes, in_first)
     slope = found.information_with(weight) / found.information
     departure = float((weight * found.residual).sum())
-    return Hazards(
-        Terms(beta, own / found.information), Terms(departure, late - slope * own), events, score, information
-    )
+    terms = late - slope * own
+    # Less their mean: a large departure must not widen the variance by which it is judged.
+    terms -= departure / len(times)
+    log_ratio = Terms(beta, own / found.information)
+    return Hazards(log_ratio, Terms(departure, terms), events, score, information)
 
 
 class _Table(NamedTuple):

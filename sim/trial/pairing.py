@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import log_ndtr
 
 from sim.trial.difference import Spread
 from sim.trial.outcomes import Outcomes
@@ -27,6 +28,9 @@ __all__ = ["Pairing", "Side", "pair"]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+
+# Fewer degrees of freedom than these would say more of the formula than of the populations.
+_LEAST = 4.0
 
 
 class Side(NamedTuple):
@@ -105,9 +109,8 @@ class Pairing:
             known = [self._unknown(values, group, self.places) for values in (one, two, one - two)]
             noise = [_clustered(values, clusters) for values in (one, two, one - two)]
             total = [a + b for a, b in zip(noise, known, strict=True)]
-            return Spread(
-                total[0], total[1], total[2], noise[2], max(float(len(np.unique(clusters)) - 1), 1.0)
-            )
+            freedom = _freedom(noise[2], known[2], len(np.unique(clusters)))
+            return Spread(total[0], total[1], total[2], noise[2], freedom)
         parts = [self._alone(values, side) for side, values in enumerate((one, two))]
         variances = [noise + known for noise, known, _ in parts]
         return Spread(
@@ -129,8 +132,8 @@ class Pairing:
         mine = np.unique(self.units[side])
         group, places = self.own[side], self.places[mine]
         clusters = self._clusters(group, places)
-        noise = _clustered(values[mine], clusters)
-        return noise, self._unknown(values[mine], group, places), float(max(len(np.unique(clusters)) - 1, 1))
+        noise, known = _clustered(values[mine], clusters), self._unknown(values[mine], group, places)
+        return noise, known, _freedom(noise, known, len(np.unique(clusters)))
 
     def _clusters(self, group: Grouping | None, places: Ints) -> Ints:
         return np.arange(len(places)) if group is None else group.origin(places).population
@@ -140,7 +143,11 @@ class Pairing:
         if group is None:
             return 0.0
         found = components(len(values) * values, Origin(*group.origin(places)))
-        return found.populations + found.trials
+        count = len(np.unique(group.origin(places).population))
+        # Mean square of the populations' means, and the part of it that their patients and trials make.
+        square = count * _clustered(values, self._clusters(group, places))
+        within = found.trials / group.trials + found.patients * count / len(values)
+        return found.trials + _positive(square - within, square * (2.0 / max(count - 1, 1)) ** 0.5)
 
 
 def pair(first: Side, second: Side) -> Pairing:
@@ -201,6 +208,31 @@ def _clustered(values: Floats, clusters: Ints) -> float:
     sums = np.bincount(place, weights=values)
     count = len(sums)
     return float((sums**2).sum()) * count / (count - 1) if count > 1 else float("nan")
+
+
+def _positive(value: float, error: float) -> float:
+    """Return the mean of a normal law cut at 0: what a variance may be whose estimate is ``value``, and may be below 0, with that error.
+
+    An estimate that is set to 0 where it falls below would leave the interval too short in every other comparison.
+    """
+    if not error > 0.0:
+        return max(value, 0.0)
+    far = value / error
+    # The inverse Mills ratio, by logarithms because its parts vanish far below 0.
+    return value + error * float(np.exp(-0.5 * far**2 - 0.5 * np.log(2.0 * np.pi) - log_ndtr(far)))
+
+
+def _freedom(noise: float, known: float, clusters: int) -> float:
+    """Return the degrees of freedom of a variance by simulation and of what is not known of parameters (Satterthwaite).
+
+    With m the mean square of the clusters, the noise is m/C and their sum m (1 + 1/C) less what patients vary by within them: the smaller
+    that difference, the less is known of it.
+    """
+    most = float(max(clusters - 1, 1))
+    if known == 0.0 or not noise > 0.0:
+        return most
+    free = most * ((noise + known) / (noise * (clusters + 1))) ** 2
+    return min(max(free, _LEAST), most)
 
 
 def _satterthwaite(variances: list[float], freedoms: list[float]) -> float:
