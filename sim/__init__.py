@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sim.dish.reading import load_assay as load_assay
     from sim.dish.run import run_assay as run_assay
+    from sim.dosing.characteristics import dose_finding as dose_finding
     from sim.models import list_models as list_models
     from sim.models import load_model as load_model
     from sim.network import Network as Network
@@ -40,6 +41,7 @@ __all__ = [
     "Result",
     "TauLeap",
     "__version__",
+    "dose_finding",
     "list_models",
     "list_scenarios",
     "load",
@@ -59,6 +61,7 @@ _HOME = {
     "Result": "sim.trial.result",
     "SSA": "sim.network.simulation",
     "TauLeap": "sim.network.simulation",
+    "dose_finding": "sim.dosing.characteristics",
     "list_models": "sim.models",
     "list_scenarios": "sim.trial.scenario_io",
     "load": "sim.trial.scenario_io",
