@@ -18,6 +18,7 @@ __all__ = ["html", "record", "text"]
 _SHOWN_FROM = 0.005
 _PATHS = 8
 _MONTHS_FROM = 60.0
+_NAME = 24
 
 _RESPONDERS = "* of those who responded in each arm, who are not the same people: such a difference is not an effect of treatment alone."
 _USE = (
@@ -144,7 +145,9 @@ def _lines(found: Contrast) -> tuple[list[str], list[list[str]]]:
                 interval,
             ]
         )
-    return ["", *found.arms, "difference", "interval"], rows
+    # Names that would push the differences below are said once, above.
+    heads = found.arms if max(len(arm) for arm in found.arms) <= _NAME else ("first", "second")
+    return ["", *heads, "difference", "interval"], rows
 
 
 def _months(line: Line) -> bool:

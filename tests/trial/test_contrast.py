@@ -19,6 +19,7 @@ from sim.trial.outcomes import Outcomes
 from sim.trial.summary import relapse_incidence
 from sim.trial.survival import kaplan_meier
 from tests.trial.made_up import MadeUp
+from tests.trial.small_posterior import small_posterior
 from tests.trial.two_arms import followed, rows
 
 PAIRED = sim.load("fry2018-cd22").with_({"patients.paired": True})
@@ -248,3 +249,23 @@ class TestViews:
     def test_no_figure_of_a_share_alone(self, result):
         with pytest.raises(InputError, match="no curve to draw"):
             result.compare("higher", "lowest", on="cr").plot()
+
+
+def test_populations_of_a_posterior_make_intervals_wider_and_are_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(courses, "simulate", MadeUp())
+    folder = small_posterior(tmp_path / "posterior", "fry2018-cd22")
+    drawn = PAIRED.with_({"patients.posterior": {"folder": str(folder), "draws": 5, "trial": "fry2018-cd22"}})
+    result = sim.run(drawn, patients=50, seed=1)
+    # The first arm has remission in the even populations alone.
+    first = rows(50, cr=(np.arange(50) % 5 % 2 == 0).astype(float))
+    second = rows(50, cr=np.zeros(50))
+    found = with_rows(result, first, second).compare("higher", "lowest", on="cr")
+    plain = with_rows(replace(result, provenance={}), first, second).compare("higher", "lowest", on="cr")
+    assert found.pairing.shared is not None
+    assert found.pairing.shared.populations == 5
+    assert found["cr"].difference == plain["cr"].difference == pytest.approx(0.6)
+    assert found["cr"].lower < plain["cr"].lower - 0.2
+    # Five populations of shares 1, 0, 1, 0, 1.
+    assert found["cr"].simulation_sd == pytest.approx((0.3 / 5) ** 0.5)
+    assert "not known of parameters" in text(found)
+    assert record(found)["populations"] == 5
