@@ -80,8 +80,8 @@ def p_of_proportionality(
     """Pairs who share a frailty of their own luck; hazards 1 and 2 until time 0.4, then 1 and 2 late."""
     luck = generator.exponential(size=size)
     own = generator.exponential(size=(2, size))
-    # The same luck in both arms for four of five pairs.
-    shared = generator.random(size) < 0.8
+    # The same luck in both arms for nine of ten pairs.
+    shared = generator.random(size) < 0.9
     units = np.where(shared, luck, own)
     second = np.where(units[1] < 0.8, units[1] / 2.0, 0.4 + (units[1] - 0.8) / (2.0 * late))
     time = np.concatenate([units[0], second])
@@ -92,13 +92,13 @@ def p_of_proportionality(
 
 
 def test_proportional_hazards_of_pairs_are_refused_at_the_level_of_the_test_and_others_are_seen() -> None:
-    """1,000 trials of 120 pairs under proportional hazards: at a level of 0.05 a share outside 0.02 to 0.085 has probability under 1e-5
-    where the true one is 0.04 to 0.055. With a ratio that falls from 2 to 0.5 at time 0.4 at least 0.8 of 200 trials are refused. Negative
+    """1,000 trials of 120 pairs under proportional hazards: at a level of 0.05 a share outside 0.02 to 0.11 has probability under 1e-6
+    where the true one is 0.045 to 0.065. With a ratio that falls from 2 to 0.5 at time 0.4 at least 0.8 of 200 trials are refused. Negative
     control: with the variance of independent patients the test is refused too seldom.
     """
     generator = np.random.default_rng(1)
     refused = [p_of_proportionality(generator, 120, 1.0) < 0.05 for _ in range(1000)]
-    assert 0.02 < np.mean(refused) < 0.085
+    assert 0.02 < np.mean(refused) < 0.11
     assert np.mean([p_of_proportionality(generator, 120, 0.25) < 0.05 for _ in range(200)]) > 0.8
     naive = [p_of_proportionality(generator, 120, 1.0, robust=False) < 0.05 for _ in range(1000)]
     assert np.mean(naive) < 0.02
