@@ -88,7 +88,7 @@ def compare_hazards(time: ArrayLike, event: ArrayLike, first: ArrayLike) -> Haza
     --------
     >>> found = compare_hazards([1, 2, 3, 4], [1, 1, 1, 1], [1, 0, 0, 1])
     >>> round(found.log_ratio.value, 4), found.events
-    (0.0, (2, 2))
+    (-0.4812, (2, 2))
     """
     times, codes = checked_times(time, np.asarray(event).astype(bool))
     in_first = np.asarray(first).astype(bool)
