@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sim.dish.reading import load_assay as load_assay
     from sim.dish.run import run_assay as run_assay
+    from sim.dosing.characteristics import dose_finding as dose_finding
     from sim.models import list_models as list_models
     from sim.models import load_model as load_model
     from sim.network import Network as Network
@@ -45,6 +46,7 @@ __all__ = [
     "TrialDesign",
     "TrialPlan",
     "__version__",
+    "dose_finding",
     "list_models",
     "list_scenarios",
     "load",
@@ -67,6 +69,7 @@ _HOME = {
     "TauLeap": "sim.network.simulation",
     "TrialDesign": "sim.planning.design",
     "TrialPlan": "sim.planning.plan",
+    "dose_finding": "sim.dosing.characteristics",
     "list_models": "sim.models",
     "list_scenarios": "sim.trial.scenario_io",
     "load": "sim.trial.scenario_io",

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "invoke"]
 
-_ELSEWHERE = ("run", "check", "calibrate", "sensitivity", "trial", "bench", "doctor")
+_ELSEWHERE = (
+    *("run", "check", "compare", "calibrate", "sensitivity", "trial", "dose-finding"),
+    *("bench", "doctor"),
+)
 
 app = typer.Typer(
     name="cartsim",
@@ -202,8 +205,9 @@ def _show_model(
 def _register() -> None:
     """Add the commands that live in modules of their own."""
     for name in _ELSEWHERE:
-        if find_spec(f"sim.cli_{name}") is not None:
-            app.command(name=name)(import_module(f"sim.cli_{name}").command)
+        module = f"sim.cli_{name.replace('-', '_')}"
+        if find_spec(module) is not None:
+            app.command(name=name)(import_module(module).command)
 
 
 _register()

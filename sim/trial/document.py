@@ -91,13 +91,18 @@ class Document(Block):
         """Return everything, defaults included, as plain data in canonical units; ``parse`` reads it back."""
         return {key: _plain(getattr(self, key)) for key in type(self).model_fields}
 
+    def numbers(self) -> dict[str, Any]:
+        """Return all that changes numbers, as plain data; see `content_hash` for what does not count."""
+        bare = {key: _plain(getattr(self, key), bare=True) for key in type(self).model_fields}
+        numbers: dict[str, Any] = _numbers(bare)
+        return numbers
+
     def content_hash(self) -> str:
         """Return the SHA-256 of all that changes numbers, as 64 hexadecimal digits.
 
         Names, titles, questions, citations, notes, kinds of evidence and reported outcomes do not count.
         """
-        bare = {key: _plain(getattr(self, key), bare=True) for key in type(self).model_fields}
-        text = json.dumps(_numbers(bare), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        text = json.dumps(self.numbers(), sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -6,7 +6,7 @@ Reading a result back needs no compiler and no network; only `Result.rerun` does
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from sim.network.trajectories import Trajectories
+    from sim.trial.contrast import Contrast
+    from sim.trial.contrast import Endpoint as ContrastEndpoint
+    from sim.trial.endpoints import Rule
 
 __all__ = ["Result", "open_run"]
 
@@ -267,6 +270,72 @@ class Result:
         if not any(arm.size for arm in arms.values()):
             raise InputError("outcomes: no patient was computed; nothing to draw; look at failures.csv")
         return outcome_plots.outcomes(arms, until=self.scenario.engine.horizon)
+
+    def compare(
+        self,
+        arm_a: str,
+        arm_b: str,
+        on: ContrastEndpoint | Sequence[ContrastEndpoint] | None = None,
+        *,
+        at: float = 365.0,
+        until: float | None = None,
+        transplant: Rule | None = None,
+        level: float = 0.95,
+        other: Result | None = None,
+    ) -> Contrast:
+        """Compare two arms: differences with intervals, patient by patient where the arms treat the same people.
+
+        Parameters
+        ----------
+        arm_a, arm_b : str
+            Differences are those of the first less the second.
+        on : str or sequence of str, optional
+            ``cr``, ``mrd_negative``, ``efs``, ``os``, ``relapse`` (by phenotype, of all patients; death and no remission compete), and of
+            those who responded ``rfs``, ``remission``, ``relapse_of_responders``. The first five by default. Responders are not the same people
+            in both arms.
+        at : float
+            Day of the milestones.
+        until : float, optional
+            Day up to which mean times and curves go; `at` by default.
+        transplant : {"ignored", "censored", "event", "competing"}, optional
+            What a transplant does to a time, in place of the scenario's rule.
+        level : float
+            Of the intervals.
+        other : Result, optional
+            Where the second arm is, when in another result.
+
+        Returns
+        -------
+        Contrast
+            With `table`, `plot`, and lines by name: ``found["efs_at"].difference``.
+
+        Raises
+        ------
+        InputError
+            For an unknown arm or endpoint, a day behind the follow-up, or an arm that has no outcomes.
+
+        Notes
+        -----
+        Rows that failed are in no estimate; where arms are paired, neither is the partner. Intervals say what more virtual patients would
+        change; where the patients come from a posterior also what is not known of parameters and trials (`sim.trial.pairing`).
+
+        Examples
+        --------
+        >>> import sim
+        >>> result = sim.run("dual-upfront", patients=200)                        # doctest: +SKIP
+        >>> result.compare("tandem", "cd19", on="efs", at=365)["efs_at"]          # doctest: +SKIP
+        """
+        from sim.trial.contrast import contrast
+
+        return contrast(
+            (self, arm_a),
+            (other or self, arm_b),
+            on,
+            at=at,
+            until=until,
+            transplant=transplant,
+            level=level,
+        )
 
     def _told(self, arm: str) -> bool:
         """Say whether the outcomes of an arm are told, and not its kinetics alone."""

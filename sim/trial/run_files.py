@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["FIGURES", "read_run", "renew_run", "reopen_run", "write_run", "write_timing"]
+__all__ = ["FIGURES", "csv_text", "read_run", "renew_run", "reopen_run", "write_run", "write_timing"]
 
 GIVEN = "scenario.yaml"
 SCENARIO = "scenario.resolved.json"
@@ -108,12 +108,12 @@ def write_run(directory: RunDirectory, result: Result, *, source: bytes = b"", f
             directory.write(file, partial(write_parquet, columns=table))
         else:
             directory.remove(file)
-    directory.write_text("summary.csv", _csv(Row._fields, result.rows))
+    directory.write_text("summary.csv", csv_text(Row._fields, result.rows))
     records = [comparison_record(found) for found in result.comparisons]
     directory.write_text(
-        "reported.csv", _csv(COMPARISON_COLUMNS, [list(record.values()) for record in records])
+        "reported.csv", csv_text(COMPARISON_COLUMNS, [list(record.values()) for record in records])
     )
-    directory.write_text("failures.csv", _csv(_FAILURE_NAMES, _failures(result)))
+    directory.write_text("failures.csv", csv_text(_FAILURE_NAMES, _failures(result)))
     drawn = _write_figures(directory, result) if figures else set()
     for name in set(FIGURES) - drawn:
         directory.remove(f"figures/{name}.png")
@@ -303,7 +303,7 @@ def _failures(result: Result) -> list[tuple[Any, ...]]:
     return rows
 
 
-def _csv(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def csv_text(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Return a table as CSV; numbers in full, what is unknown empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from html import escape
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import numpy as np
 
 from sim.models.design import AT_RELAPSE
 from sim.trial.forest import arm_words, endpoint_label, interval_of, outcome_label, unit_of
+from sim.trial.plain_text import html_table, table_text, wrapped_text
 from sim.trial.provenance import describe_kernel
 from sim.trial.reported import Comparison, compare_reported, comparison_record
 from sim.trial.result import Result
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["figure_text", "html", "partings", "record", "reported_text", "text"]
 
 WIDTH = 125
-_PROSE = 100
 # Days from which a time is written in months.
 _MONTHS_FROM = 60.0
 
@@ -81,14 +80,14 @@ def text(result: Result, width: int = WIDTH) -> str:
     """Return the story as plain text of that width; a column of a table is never broken."""
     blocks = [
         _heading(result, width),
-        _table("Simulated outcomes (95 % interval of the simulation)", *_outcome_table(result), width),
+        table_text("Simulated outcomes (95 % interval of the simulation)", *_outcome_table(result), width),
     ]
     since = "the infusion" if result.scenario.day_zero == "first infusion" else result.scenario.day_zero
     notes = [(f"* of those who reached remission, since {since}", " *"), ("NR: not reached", "NR)")]
     notes = [(note, sign) for note, sign in notes if sign in blocks[-1]]
     if notes:
         blocks[-1] += "\n  " + "    ".join(note for note, _ in notes)
-    blocks += [reported_text(result, width), "What this is not\n" + _wrapped(use(result), width)]
+    blocks += [reported_text(result, width), "What this is not\n" + wrapped_text(use(result), width)]
     if result.failed:
         blocks.append(
             f"{result.failed} of {result.outcomes.rows} rows failed to compute and are in no figure above."
@@ -104,9 +103,9 @@ def use(result: Result) -> str:
 def html(result: Result) -> str:
     """Return the view of a notebook: two tables under a title."""
     head = f"<h4>{escape(result.scenario.title or result.scenario.name)}</h4>"
-    parts = [head, _html_table(*_outcome_table(result))]
+    parts = [head, html_table(*_outcome_table(result))]
     if result.comparisons:
-        parts.append(_html_table(*_reported_table(result)))
+        parts.append(html_table(*_reported_table(result)))
         parts.append("<ul>" + "".join(f"<li>{escape(line)}</li>" for line in partings(result)) + "</ul>")
     parts.append(f"<p><small>{escape(use(result))}</small></p>")
     return "".join(parts)
@@ -374,20 +373,20 @@ def reported_text(result: Result, width: int = WIDTH, predicted: Result | None =
         return "Reported beside simulated\n  This scenario has no reported outcome."
     head, lines = _reported_table(result, predicted)
     none = "Reported beside simulated\n  No figure was reported that the simulation could be judged by."
-    blocks = [_table("Reported beside simulated", head, lines, width) if lines else none]
+    blocks = [table_text("Reported beside simulated", head, lines, width) if lines else none]
     if any(line[5] != "-" for line in lines):
-        blocks[0] += f"\n{_wrapped(_VERDICTS, width)}"
+        blocks[0] += f"\n{wrapped_text(_VERDICTS, width)}"
     if predicted is not None:
-        blocks[0] += f"\n{_wrapped(_FITTED, width)}"
+        blocks[0] += f"\n{wrapped_text(_FITTED, width)}"
     said = [found for found in result.comparisons if found.kind == "qualitative"]
     if said:
         body = "\n".join(
-            _wrapped(f"- {found.reported}{_beside_words(result, found)}", width) for found in said
+            wrapped_text(f"- {found.reported}{_beside_words(result, found)}", width) for found in said
         )
         blocks.append(f"Also stated by the sources, as words that nothing is fitted to\n{body}")
     apart = partings(result)
     if apart:
-        blocks.append("Where the two part\n" + "\n".join(_wrapped(f"- {line}", width) for line in apart))
+        blocks.append("Where the two part\n" + "\n".join(wrapped_text(f"- {line}", width) for line in apart))
     return "\n\n".join(blocks)
 
 
@@ -421,38 +420,3 @@ def _parting(result: Result, found: Comparison) -> str:
         f"{label}: the trial saw {reported}, the simulated patients come out {side}, {simulated}; "
         f"95 % of simulated trials of {_patients(found.size or 0)} lie between {low} and {high}."
     )
-
-
-def _table(title: str, head: Sequence[str], lines: Sequence[Sequence[str]], width: int) -> str:
-    """Align a table under a title; columns that do not fit beside each other follow below, with the first repeated."""
-    widths = [max(len(line[column]) for line in [head, *lines]) for column in range(len(head))]
-    blocks: list[list[int]] = [[0]]
-    for column in range(1, len(head)):
-        wide = sum(widths[one] + 3 for one in [*blocks[-1], column])
-        if wide > width and len(blocks[-1]) > 1:
-            blocks.append([0])
-        blocks[-1].append(column)
-    rows = []
-    for columns in blocks:
-        for line in [head, *lines]:
-            cells = [line[one].ljust(widths[one]) for one in columns]
-            rows.append("  " + "   ".join(cells).rstrip())
-        rows.append("")
-    return "\n".join([title, *rows[:-1]])
-
-
-def _html_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in line) + "</tr>" for line in lines)
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _wrapped(line: str, width: int) -> str:
-    # A number and its per cent sign stay together.
-    text = fill(
-        line.replace(" %", "\0%"),
-        min(width, _PROSE),
-        initial_indent="  ",
-        subsequent_indent="    " if line.startswith("- ") else "  ",
-    )
-    return text.replace("\0%", " %")

@@ -20,6 +20,7 @@ from sim.trial.survival import SurvivalCurve
 
 __all__ = [
     "MILESTONES",
+    "RELAPSES",
     "Row",
     "longest_follow_up",
     "relapse_incidence",
@@ -33,7 +34,8 @@ MILESTONES = {6: 182.0, 12: 365.0, 24: 730.0}
 
 _SURVIVAL = {"efs": "event-free survival", "os": "overall survival"}
 _BEFORE = {"efs": "no event before a transplant", "os": "no death before a transplant"}
-_RELAPSES = {
+#: What a relapse of each phenotype is called.
+RELAPSES = {
     "positive": "antigen-positive relapse",
     "cd19-negative": "CD19-negative relapse",
     "cd22-low": "CD22-low relapse",
@@ -195,7 +197,7 @@ def _relapse(outcomes: Outcomes, rule: Rule, horizon: float) -> Iterator[_Line]:
         for months, day in MILESTONES.items():
             size = 0 if curve is None else curve.size
             found = _unknown() if curve is None or day > horizon else _share_by(curve, phenotype, day)
-            yield f"{name}_{months}m", f"{_RELAPSES[phenotype]} by {months} months", "share", *found, size
+            yield f"{name}_{months}m", f"{RELAPSES[phenotype]} by {months} months", "share", *found, size
 
 
 def _share_by(curve: CumulativeIncidence, cause: str, day: float) -> Estimate:

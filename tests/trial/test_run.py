@@ -243,7 +243,7 @@ class TestRunDirectory:
 
         sim.run(NAME, patients=4, out=tmp_path / "run", figures=False)
         with monkeypatch.context() as patch:
-            patch.setattr(run_files, "_csv", interrupted)
+            patch.setattr(run_files, "csv_text", interrupted)
             with pytest.raises(KeyboardInterrupt):
                 sim.run(sim.load(NAME).with_({"reported": []}), patients=4, out=tmp_path / "run")
         with pytest.raises(InputError, match="not completed"):
