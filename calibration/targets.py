@@ -197,7 +197,7 @@ class Share:
         first, second = self.report
         if isinstance(first, int) and isinstance(second, int):
             drawn: tuple[int, int] | tuple[float, float] = (
-                int(generator.binomial(second, figure[0])),
+                int(generator.binomial(second, min(1.0, figure[0]))),  # weights may add up to a rounding more
                 second,
             )
         else:
