@@ -20,13 +20,14 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
+from calibration.emulator import fit_emulator, points_around
 from calibration.files import write_whole
 from calibration.inference import Effort, Inference
 from calibration.proof import LEVEL, Agreement, Proof, chains_agree, prove, synthetic_trials
 from calibration.rivals import RIVALS, fit
 
 SETS, PATIENTS, PRIOR = 250, 250, 20_000
-AGREEING, DRAWS = 10, 200
+AGREEING, DRAWS, POINTS = 10, 1000, 4000
 SMALL = Effort(patients=8192, pilot=200, first=500, draws=1000, points=1500)
 
 
@@ -60,13 +61,18 @@ def _proof(folder: Path, seed: int, sets: int, many: int) -> dict[str, Any]:
     problem = inference.first_problem()
     synthetic = synthetic_trials(problem, inference.scenarios, sets, PATIENTS, seed + 1)
     prior = np.random.Generator(np.random.Philox(key=[seed, 4])).standard_normal((many, problem.dimension))
-    told = problem.tell(problem.points(prior))
-    proof = prove(problem, synthetic, prior, told, seed)
-    spoiled = prove(problem, synthetic, prior, told, seed, spoil=lambda logs: 2.0 * logs)
+    around = points_around(problem, prior[:POINTS])
+    learned = fit_emulator(
+        problem, inference.scenarios, around, progress=lambda done, total: _say("figures", done, total)
+    )
+    told = learned.tell(problem.points(prior))
+    proof = prove(problem, synthetic, prior, told, seed, tell=learned.tell)
+    spoiled = prove(problem, synthetic, prior, told, seed, lambda logs: 2.0 * logs, learned.tell)
     # The sets on whose weighed draws most can rest.
     firm = np.argsort(-proof.effective, kind="stable")[:AGREEING]
     agreements = [
-        chains_agree(problem, synthetic.reports[k], prior, told, DRAWS, seed + int(k)) for k in firm
+        chains_agree(problem, synthetic.reports[k], prior, told, DRAWS, seed + int(k), learned.tell)
+        for k in firm
     ]
     return {**_record(proof, told.effective, sets), "agreement": _agreement(agreements), "twice": spoiled.ranks.alarms()}  # fmt: skip
 

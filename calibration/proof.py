@@ -3,10 +3,10 @@
     for each of n synthetic sets of trials
         draw a point from the prior
         simulate fresh patients of every arm at that point, and what the trials would have reported of them
-        weigh many draws of the prior by the likelihood of that report, on the bank
+        weigh many draws of the prior by the likelihood of that report, as the chains of a calibration read it: on figures learned from the bank
         rank the point's numbers, and its log likelihood, among draws taken by their weights
 
-If bank, weights and likelihoods are right, all ranks are uniform. The patients of a synthetic trial come from the simulator and not from the
+If bank, weights, learned figures and likelihoods are right, all ranks are uniform. The patients of a synthetic trial come from the simulator and not from the
 bank, so that what the bank gets wrong shows. Weighing needs no chain; the chains of the calibration are held against it on some of the sets: their
 means are those of the weighed draws within the error of both.
 
@@ -151,6 +151,7 @@ def prove(
     told: Told,
     seed: int,
     spoil: Callable[[Floats], Floats] | None = None,
+    tell: Callable[[Points], Told] | None = None,
 ) -> Proof:
     """Rank the points of synthetic trials.
 
@@ -161,16 +162,18 @@ def prove(
     prior : ndarray, shape (m, dimension)
         Draws of the law that the points came from; ten thousand and more.
     told : Told
-        What the bank tells of them.
+        Their figures.
     seed : int
     spoil : callable, optional
         Changes the log likelihoods: a negative control.
+    tell : callable(points), optional
+        What told them; the bank unless given.
     """
     sets = len(synthetic.reports)
     names = (*synthetic.points.names, "log likelihood")
     ranks = np.zeros((sets, len(names)), np.int64)
     effective, recovered = np.zeros(sets), np.zeros((sets, problem.dimension, 3))
-    of_truth = problem.tell(synthetic.points)
+    of_truth = (tell or problem.tell)(synthetic.points)
     for k, reports in enumerate(synthetic.reports):
         generator = np.random.Generator(np.random.Philox(key=[seed, 1000 + k]))
         truth = synthetic.points.values[k]
@@ -195,7 +198,8 @@ class Agreement(NamedTuple):
 
 
 def chains_agree(
-    problem: Problem, reports: Sequence[Target], prior: Floats, told: Told, draws: int, seed: int, threads: int | None = None,
+    problem: Problem, reports: Sequence[Target], prior: Floats, told: Told, draws: int, seed: int,
+    tell: Callable[[Points], Told] | None = None,
 ) -> Agreement:  # fmt: skip
     """Sample one synthetic set by chains, and set their means beside those of the weighed draws.
 
@@ -203,12 +207,11 @@ def chains_agree(
     ----------
     problem : Problem
     reports : sequence of Target
-    prior, told
+    prior, told, tell
         As for `prove`.
     draws : int
         Of each of eight chains.
     seed : int
-    threads : int, optional
     """
     logs = problem.log_likelihood(told, reports).sum(axis=1)
     weights = _weights(logs)
@@ -216,15 +219,15 @@ def chains_agree(
     generator = np.random.Generator(np.random.Philox(key=[seed, 3]))
     starts = prior[generator.choice(len(prior), CHAINS, p=weights)]
 
-    def tell(v: Floats) -> Floats:
+    def levels_of(v: Floats) -> Floats:
         points = problem.points(whitening.points(v))
-        each = problem.log_likelihood(problem.tell(points, threads), reports).sum(axis=1)
+        each = problem.log_likelihood((tell or problem.tell)(points), reports).sum(axis=1)
         return whitening.log_likelihood(v, each)
 
     v = whitening.numbers(starts)
-    chains = EllipticalSlice(v, tell(v), seed)
+    chains = EllipticalSlice(v, levels_of(v), seed)
     while chains.length < draws:
-        chains.tell(tell(chains.ask()))
+        chains.tell(levels_of(chains.ask()))
     numbers = chains.draws()[:, :draws]
     points = whitening.points(numbers.reshape(-1, problem.dimension)).reshape(numbers.shape)
     worth = np.array([effective_size(points[:, :, k]) for k in range(problem.dimension)])
