@@ -42,6 +42,8 @@ FREEDOM = 5.0
 ROUNDS = 20
 LEAST_VARIANCE = 1e-8
 """Of a figure, on its scale without bounds: medians of numbers that are rounded have none by themselves."""
+FAR = 20.0
+"""Logit or logarithm beyond which a polynomial is not followed: a share nearer to 0 or 1 is that to every trial."""
 CHI_SQUARE_MEDIAN = 0.45493642
 HALVES_OF = 256
 """Patients in a row that go to the same half of the bank: a multiple of the laws of each of its parts."""
@@ -113,6 +115,7 @@ class Emulator:
         for target, surfaces in zip(self.problem.targets, self.surfaces, strict=True):
             own = terms[target.arms[0][0]]
             numbers = np.stack([np.einsum("ij,j->i", own, one.coefficients) for one in surfaces], axis=1)
+            numbers = np.clip(numbers, -FAR, FAR)
             found.append((numbers, np.tile([one.variance for one in surfaces], (len(own), 1))))
         return found
 

@@ -202,3 +202,10 @@ def test_too_few_points_say_that_they_know_little() -> None:
     assert found[0] == pytest.approx(0.7)
     assert missed >= 1.0
     assert emulators._least_squares(terms, np.full(30, np.nan), np.ones(30))[1] > 1.0
+
+
+def test_far_from_the_draws_a_likelihood_is_still_a_number(emulated) -> None:
+    one = emulated[0]
+    far = one.tell(one.problem.points(np.full((1, dimension(1)), 400.0)))
+    assert np.isfinite(far.figures[0]).all()
+    assert np.isfinite(one.problem.log_likelihood(far)).all()
