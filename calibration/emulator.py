@@ -7,9 +7,10 @@ laws (`calibration.population`),
 
 .. math:: y(d) = a + \sum_i b_i d_i + \sum_{i \le j} c_{ij} d_i d_j,
 
-fitted by weighted least squares to the bank's figures at some thousand points around the posterior. The weight of a point is one over the variance that its
-patients leave plus that of what a polynomial misses (tau^2, found with it); a point further off than normal errors are counts less, as with errors of
-Student's law with five degrees of freedom.
+fitted to the bank's figures at some thousand points around the posterior: medians by weighted least squares, shares by logistic regression, that is by least
+squares on a response and weights that follow the fit, so that a point with few patients says little whatever its share. The weight of a point is one over the variance
+that its patients leave plus that of what a polynomial misses (tau^2, found with it); a point further off than normal errors are counts less, as with errors
+of Student's law with five degrees of freedom.
 
 What a figure is uncertain by is the sum of tau^2 and of the variance that comes from the patients all points share, which is a quarter of the mean square difference
 between the polynomials of two halves of the bank. Likelihoods are means over it, as they are over what few patients leave unknown.
@@ -237,11 +238,28 @@ def _learn(
 
 def _surfaces(target: Target, figure: Floats, terms: Floats) -> list[tuple[Floats, float]]:
     numbers, variances = target.numbers(figure)
-    return [_least_squares(terms, numbers[:, k], variances[:, k]) for k in range(numbers.shape[1])]
+    if isinstance(target, Middle):
+        return [_least_squares(terms, numbers[:, k], variances[:, k]) for k in range(numbers.shape[1])]
+    shares, patients = figure[:, :-1], figure[:, -1]
+    return [
+        _least_squares(terms, numbers[:, k], variances[:, k], (shares[:, k], patients))
+        for k in range(numbers.shape[1])
+    ]
 
 
-def _least_squares(terms: Floats, y: Floats, variance: Floats) -> tuple[Floats, float]:
-    """Return the coefficients, and the SD of what they miss, such that half of the squared errors are below their law's median."""
+def _least_squares(
+    terms: Floats, y: Floats, variance: Floats, counted: tuple[Floats, Floats] | None = None
+) -> tuple[Floats, float]:
+    """Return the coefficients, and the SD of what they miss, such that half of the squared errors are below their law's median.
+
+    Parameters
+    ----------
+    terms : ndarray, shape (points, terms)
+    y, variance : ndarray, shape (points,)
+        NaN where a point says nothing.
+    counted : (shares, patients), optional
+        Of what `y` is the logit; response and variance then follow the fit.
+    """
     known = np.isfinite(y) & np.isfinite(variance)
     x, y, v = terms[known], y[known], np.maximum(variance[known], LEAST_VARIANCE)
     coefficients, missed = np.zeros(terms.shape[1]), 0.0
@@ -252,10 +270,21 @@ def _least_squares(terms: Floats, y: Floats, variance: Floats) -> tuple[Floats, 
     robust = np.ones(len(y))
     for _ in range(ROUNDS):
         coefficients = _solve(x, robust / (v + missed**2), y)
+        if counted is not None:
+            y, v = _working(np.einsum("ij,j->i", x, coefficients), *(one[known] for one in counted))
         squared = (y - np.einsum("ij,j->i", x, coefficients)) ** 2
         missed = _missed(squared, v)
         robust = (FREEDOM + 1.0) / (FREEDOM + squared / (v + missed**2))
     return coefficients, missed
+
+
+def _working(fitted: Floats, shares: Floats, patients: Floats) -> tuple[Floats, Floats]:
+    """Return response and variance of a logistic regression near a fit, which is not followed beyond half an event among the most patients."""
+    least = np.log(2.0 * patients.max() + 1.0)
+    eta = np.clip(fitted, -least, least)
+    p = 1.0 / (1.0 + np.exp(-eta))
+    slope = p * (1.0 - p)
+    return eta + (np.clip(shares, 0.0, 1.0) - p) / slope, 1.0 / (np.maximum(patients, 1e-3) * slope)
 
 
 def _missed(squared: Floats, v: Floats) -> float:

@@ -139,9 +139,8 @@ class Proof:
 
     def coverage(self, share: float = 0.9) -> Floats:
         """Return for each number the share of sets whose central interval holds the truth."""
-        tail = 0.5 * (1.0 - share) * (AMONG + 1)
         ranks = self.ranks.ranks[:, :-1]
-        return np.asarray(((ranks >= tail) & (ranks <= AMONG - tail)).mean(axis=0))
+        return np.asarray((abs(2 * ranks - AMONG) <= share * (AMONG + 1)).mean(axis=0))
 
 
 def prove(
