@@ -24,11 +24,12 @@ from calibration.emulator import fit_emulator, points_around
 from calibration.files import write_whole
 from calibration.inference import Effort, Inference
 from calibration.proof import LEVEL, Agreement, Proof, chains_agree, prove, synthetic_trials
-from calibration.rivals import RIVALS, fit
+from calibration.rivals import RIVALS, Fit, fit
 
-SETS, PATIENTS, PRIOR = 250, 250, 20_000
+SETS, PATIENTS, PRIOR = 250, 500, 20_000
+LEAST_SETS = 200
 AGREEING, DRAWS, POINTS = 10, 1000, 4000
-SMALL = Effort(patients=8192, pilot=200, first=500, draws=1000, points=1500)
+SMALL = Effort(patients=32_768, pilot=200, first=500, draws=1000, points=2000)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -49,6 +50,19 @@ def main(arguments: list[str] | None = None) -> None:
     place = given.folder / f"{given.what}.json"
     write_whole(place, lambda partial: partial.write_text(text, encoding="utf-8"))
     print(place)
+    unsure = [
+        name for name, one in found.items() if given.what == "rivals" and one["control"] and not one["worse"]
+    ]
+    for name in unsure:
+        print(
+            f"{name}: a negative control that does not fit worse beyond what is unknown of both",
+            file=sys.stderr,
+        )
+    few = given.what == "proof" and found["sets"] < LEAST_SETS
+    if few:
+        print(f"{found['sets']} sets; at least {LEAST_SETS} are asked for; give more --sets", file=sys.stderr)
+    if unsure or few:
+        raise SystemExit(1)
 
 
 def _say(stage: str, done: int, total: int) -> None:
@@ -106,11 +120,16 @@ def _agreement(found: list[Agreement]) -> dict[str, Any]:
 
 
 def _rivals(folder: Path, seed: int) -> dict[str, Any]:
-    found = {}
+    found: dict[str, Any] = {}
+    shipped: Fit | None = None
     for rival in RIVALS:
         print(rival.name, file=sys.stderr, flush=True)
         one = fit(rival, folder / "rivals" / rival.name.replace(" ", "-"), SMALL, seed, progress=_say)
+        shipped = shipped or one
         found[rival.name] = {
+            "worse": one.worse_than(shipped),
+            "rhat": one.rhat,
+            "effective": one.effective,
             "meaning": rival.meaning,
             "control": rival.control,
             "best": one.best,

@@ -13,7 +13,8 @@ that its patients leave plus that of what a polynomial misses (tau^2, found with
 of Student's law with five degrees of freedom.
 
 What a figure is uncertain by is the sum of tau^2 and of the variance that comes from the patients all points share, which is a quarter of the mean square difference
-between the polynomials of two halves of the bank. Likelihoods are means over it, as they are over what few patients leave unknown.
+between the polynomials of two halves of the bank. It grows with the mean square q of a point's standardised shifts: tau^2 and differences are found among the points
+near the middle and among those furthest out, and the line through both is taken. Likelihoods are means over it, as they are over what few patients leave unknown.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,8 @@ FREEDOM = 5.0
 ROUNDS = 20
 LEAST_VARIANCE = 1e-8
 """Of a figure, on its scale without bounds: medians of numbers that are rounded have none by themselves."""
+UNKNOWN = 10.0
+"""SD of a number of which no point says anything."""
 FAR = 20.0
 """Logit or logarithm beyond which a polynomial is not followed: a share nearer to 0 or 1 is that to every trial."""
 CHI_SQUARE_MEDIAN = 0.45493642
@@ -57,20 +60,18 @@ class Surface:
     Attributes
     ----------
     coefficients : ndarray, shape (terms,)
-    missed : float
-        SD of what the polynomial misses.
-    shared : float
-        SD that comes from the bank's finite number of patients.
+    base, growth : float
+        What it is uncertain by: the variance at q = 0, and how much more there is for each unit of q.
     """
 
     coefficients: Floats
-    missed: float
-    shared: float
+    base: float
+    growth: float
 
-    @property
-    def variance(self) -> float:
-        """What the number is uncertain by."""
-        return max(LEAST_VARIANCE, self.missed**2 + self.shared**2)
+    def at(self, terms: Floats, q: Floats) -> tuple[Floats, Floats]:
+        """Return the number and its variance at points, shape (points,)."""
+        number = np.clip(np.einsum("ij,j->i", terms, self.coefficients), -FAR, FAR)
+        return number, np.maximum(LEAST_VARIANCE, self.base + self.growth * q)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,13 +112,12 @@ class Emulator:
 
     def numbers(self, points: Points) -> list[tuple[Floats, Floats]]:
         """Return for each target the numbers of its figure on their scale without bounds, and their variances; shape (points, numbers)."""
-        terms = {trial: self._terms(points, trial) for trial in self.problem.trials}
+        known = {trial: self._terms(points, trial) for trial in self.problem.trials}
         found = []
         for target, surfaces in zip(self.problem.targets, self.surfaces, strict=True):
-            own = terms[target.arms[0][0]]
-            numbers = np.stack([np.einsum("ij,j->i", own, one.coefficients) for one in surfaces], axis=1)
-            numbers = np.clip(numbers, -FAR, FAR)
-            found.append((numbers, np.tile([one.variance for one in surfaces], (len(own), 1))))
+            each = [one.at(*known[target.arms[0][0]]) for one in surfaces]
+            numbers, variances = (np.stack(column, axis=1) for column in zip(*each, strict=True))
+            found.append((numbers, variances))
         return found
 
     def _told(self, figures: list[Floats]) -> Told:
@@ -128,15 +128,16 @@ class Emulator:
                     worth[:, k] = np.minimum(worth[:, k], figure[:, -1])
         return Told(figures, worth)
 
-    def _terms(self, points: Points, trial: str) -> Floats:
-        return _terms((_shifts(self.problem, points, trial) - self.centre[trial]) / self.scale[trial])
+    def _terms(self, points: Points, trial: str) -> tuple[Floats, Floats]:
+        standardised = (_shifts(self.problem, points, trial) - self.centre[trial]) / self.scale[trial]
+        return _terms(standardised), (standardised**2).mean(axis=1)
 
     def state(self) -> dict[str, Any]:
         """Return what a file holds of it; floats in full."""
         return {
             "centre": {trial: own.tolist() for trial, own in self.centre.items()},
             "scale": {trial: own.tolist() for trial, own in self.scale.items()},
-            "surfaces": [[[one.coefficients.tolist(), one.missed, one.shared] for one in own] for own in self.surfaces],
+            "surfaces": [[[one.coefficients.tolist(), one.base, one.growth] for one in own] for own in self.surfaces],
         }  # fmt: skip
 
     @classmethod
@@ -178,23 +179,37 @@ def fit_emulator(
     shifts = {trial: _shifts(problem, points, trial) for trial in problem.trials}
     centre = {trial: own.mean(axis=0) for trial, own in shifts.items()}
     scale = {trial: np.maximum(own.std(axis=0), 1e-9) for trial, own in shifts.items()}
-    terms = {trial: _terms((own - centre[trial]) / scale[trial]) for trial, own in shifts.items()}
+    standardised = {trial: (own - centre[trial]) / scale[trial] for trial, own in shifts.items()}
+    terms = {trial: _terms(own) for trial, own in standardised.items()}
     whole = _learn(problem, points, terms, threads, progress)
     halves = []
     for half in range(2):
         arms = {arm: _half(bank, half) for arm, bank in problem.arms.items()}
         halves.append(_learn(problem_of(scenarios, arms), points, terms, threads))
-    near = np.arange(len(points.values)) % len(BREADTHS) == 0
     surfaces = []
     for target, all_, first, second in zip(problem.targets, whole, *halves, strict=True):
-        own = terms[target.arms[0][0]][near]
+        trial = target.arms[0][0]
+        q = (standardised[trial] ** 2).mean(axis=1)
         surfaces.append(
             [
-                Surface(a, missed, float(0.5 * np.sqrt(np.mean(np.einsum("ij,j->i", own, b - c) ** 2))))
-                for (a, missed), (b, _), (c, _) in zip(all_, first, second, strict=True)
+                Surface(one.coefficients, *_uncertain(one, terms[trial], q, a.coefficients - b.coefficients))
+                for one, a, b in zip(all_, first, second, strict=True)
             ]
         )
     return Emulator(problem, centre, scale, surfaces)
+
+
+def _uncertain(found: _Fit, terms: Floats, q: Floats, difference: Floats) -> tuple[float, float]:
+    """Return the variance of a number at q = 0 and its growth with q, from the points near the middle and those furthest out."""
+    shared = 0.25 * np.einsum("ij,j->i", terms, difference) ** 2
+    breadth = np.arange(len(q)) % len(BREADTHS)
+    places, variances = [], []
+    for part in (breadth == 0, breadth == len(BREADTHS) - 1):
+        missed = _missed(found.squared[part], found.variance[part])
+        places.append(float(q[part].mean()))
+        variances.append(missed**2 + float(shared[part].mean()))
+    growth = max(0.0, (variances[1] - variances[0]) / (places[1] - places[0]))
+    return max(0.0, variances[0] - growth * places[0]), growth
 
 
 def _shifts(problem: Problem, points: Points, trial: str) -> Floats:
@@ -220,8 +235,8 @@ def _learn(
     terms: Mapping[str, Floats],
     threads: int | None,
     progress: Callable[[int, int], None] | None = None,
-) -> list[list[tuple[Floats, float]]]:
-    """Return coefficients and what is missed, for each number of each target."""
+) -> list[list[_Fit]]:
+    """Return what was fitted to each number of each target."""
     figures: list[list[Floats]] = [[] for _ in problem.targets]
     n = len(points.values)
     for begin in range(0, n, 64):
@@ -236,7 +251,15 @@ def _learn(
     ]
 
 
-def _surfaces(target: Target, figure: Floats, terms: Floats) -> list[tuple[Floats, float]]:
+class _Fit(NamedTuple):
+    """Coefficients, and the squared errors of points with the variance that their patients leave; NaN of a point that says nothing."""
+
+    coefficients: Floats
+    squared: Floats
+    variance: Floats
+
+
+def _surfaces(target: Target, figure: Floats, terms: Floats) -> list[_Fit]:
     numbers, variances = target.numbers(figure)
     if isinstance(target, Middle):
         return [_least_squares(terms, numbers[:, k], variances[:, k]) for k in range(numbers.shape[1])]
@@ -249,8 +272,8 @@ def _surfaces(target: Target, figure: Floats, terms: Floats) -> list[tuple[Float
 
 def _least_squares(
     terms: Floats, y: Floats, variance: Floats, counted: tuple[Floats, Floats] | None = None
-) -> tuple[Floats, float]:
-    """Return the coefficients, and the SD of what they miss, such that half of the squared errors are below their law's median.
+) -> _Fit:
+    """Fit a polynomial, with what it misses such that half of the squared errors are below their law's median.
 
     Parameters
     ----------
@@ -262,20 +285,23 @@ def _least_squares(
     """
     known = np.isfinite(y) & np.isfinite(variance)
     x, y, v = terms[known], y[known], np.maximum(variance[known], LEAST_VARIANCE)
-    coefficients, missed = np.zeros(terms.shape[1]), 0.0
-    if len(y) <= terms.shape[1]:
-        # Too few points know the number: its mean, as uncertain as it is between them.
-        coefficients[0] = float(y.mean()) if len(y) else 0.0
-        return coefficients, float(y.std()) + 1.0 if len(y) else 10.0
+    coefficients, squared, missed = np.zeros(terms.shape[1]), np.full(len(y), 1.0), 0.0
     robust = np.ones(len(y))
-    for _ in range(ROUNDS):
-        coefficients = _solve(x, robust / (v + missed**2), y)
-        if counted is not None:
-            y, v = _working(np.einsum("ij,j->i", x, coefficients), *(one[known] for one in counted))
-        squared = (y - np.einsum("ij,j->i", x, coefficients)) ** 2
-        missed = _missed(squared, v)
-        robust = (FREEDOM + 1.0) / (FREEDOM + squared / (v + missed**2))
-    return coefficients, missed
+    if len(y) <= terms.shape[1]:
+        # Too few points know the number: their mean, and an uncertainty that says so.
+        coefficients[0] = float(y.mean()) if len(y) else 0.0
+        squared = squared + (y - coefficients[0]) ** 2
+    else:
+        for _ in range(ROUNDS):
+            coefficients = _solve(x, robust / (v + missed**2), y)
+            if counted is not None:
+                y, v = _working(np.einsum("ij,j->i", x, coefficients), *(one[known] for one in counted))
+            squared = (y - np.einsum("ij,j->i", x, coefficients)) ** 2
+            missed = _missed(squared, v)
+            robust = (FREEDOM + 1.0) / (FREEDOM + squared / (v + missed**2))
+    of_all = np.full((2, len(terms)), np.nan)
+    of_all[:, known] = squared, v
+    return _Fit(coefficients, *of_all)
 
 
 def _working(fitted: Floats, shares: Floats, patients: Floats) -> tuple[Floats, Floats]:
@@ -289,6 +315,10 @@ def _working(fitted: Floats, shares: Floats, patients: Floats) -> tuple[Floats, 
 
 def _missed(squared: Floats, v: Floats) -> float:
     """Return the SD which, added to what is known of each error, has half of the standardised squares below a chi-square's median."""
+    known = np.isfinite(squared)
+    if not known.any():
+        return UNKNOWN
+    squared, v = squared[known], v[known]
     low, high = 0.0, float(np.sqrt(squared.max())) + 1e-12
     if np.median(squared / v) <= CHI_SQUARE_MEDIAN:
         return 0.0

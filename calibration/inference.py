@@ -83,7 +83,7 @@ class Effort:
     @classmethod
     def of(cls, patients: int, draws: int) -> Effort:
         """Return that of so many patients and draws, the rest in the shares that a whole calibration has."""
-        return cls(patients, max(20, draws // 10), max(20, draws // 4), draws, max(300, 3 * draws // 4))
+        return cls(patients, max(20, draws // 10), max(20, draws // 4), draws, max(150, 3 * draws // 4))
 
 
 @dataclass(frozen=True, eq=False)
@@ -266,7 +266,8 @@ class Inference:
 
         place = self.folder / f"{stage.replace(' ', '-')}.json"
         generator = np.random.Generator(np.random.Philox(key=[seed, CHAINS]))
-        starts = 0.3 * generator.standard_normal((CHAINS, problem.dimension))
+        # Where figures are learned any start will do, and far ones show what near ones would hide; a bank may know nothing there.
+        starts = (1.0 if emulator else 0.3) * generator.standard_normal((CHAINS, problem.dimension))
         levels = levels_of(starts)
         chains = _resumed(place, levels) or EllipticalSlice(starts, levels, seed)
         kept = time.monotonic()

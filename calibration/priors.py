@@ -99,7 +99,7 @@ QUANTITIES = (
         "killing in the niche over that in the marrow; 95 % from 0.034 to 0.24", between=0.3,
     ),
 )  # fmt: skip
-"""At most about ten: five reports of 55 patients cannot tell more."""
+"""At most about ten: nine figures of 55 patients cannot tell more."""
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from calibration.bank import COLUMNS, ArmBank
 from calibration.emulator import Emulator
 from calibration.population import COORDINATES, Points
 from calibration.problem import Problem, Told
-from calibration.targets import Middle, Share, targets_of
+from calibration.targets import Duration, Middle, targets_of
 from sim.trial.courses import simulate_patients
 from sim.trial.draws import Score
 from sim.trial.outcomes import Outcomes
@@ -55,7 +55,7 @@ FIRM = 1000.0
 """Effective patients of the bank from which its figures' own errors are trusted."""
 
 
-def noise_at(emulator: Emulator, point: Floats, seed: int) -> float:
+def noise_at(emulator: Emulator, point: Floats, seed: int, kept: Sequence[int] | None = None) -> float:
     """Return the SD of the log likelihood at a point that comes from what is not known of its figures.
 
     Parameters
@@ -63,10 +63,13 @@ def noise_at(emulator: Emulator, point: Floats, seed: int) -> float:
     emulator : Emulator
     point : ndarray, shape (dimension,)
     seed : int
+    kept : sequence of int, optional
+        Places of the targets that count; all unless given.
     """
     generator = np.random.Generator(np.random.Philox(key=[seed, 3]))
     points = emulator.problem.points(np.tile(point, (POSSIBLE, 1)))
-    levels = emulator.problem.log_likelihood(emulator.sample(points, generator)).sum(axis=1)
+    each = emulator.problem.log_likelihood(emulator.sample(points, generator))
+    levels = (each if kept is None else each[:, kept]).sum(axis=1)
     return float(np.std(levels, ddof=1))
 
 
@@ -79,7 +82,7 @@ class Learned(NamedTuple):
     patients : float
         How many patients, in the middle of the points, would leave the figure as uncertain as it is when learned; NaN of a median.
     bias, scatter : float
-        Mean and root mean square of their differences, in SDs of both errors together; 0 and 1 when these are right.
+        Mean and root mean square of their differences, in SDs of both errors together; near 0 and, since both rest on the same patients, below 1.
     points : int
         With at least `FIRM` effective patients in the bank.
     """
@@ -163,7 +166,7 @@ def fresh_figures(
 
 
 class Confirmation(NamedTuple):
-    """Learned figures against those of fresh patients, of one target that is a share.
+    """Learned figures of a target against those of fresh patients, in logits of shares and ratios and logarithms of times.
 
     Attributes
     ----------
@@ -184,31 +187,34 @@ class Confirmation(NamedTuple):
     draws: int
 
 
-def confirm(problem: Problem, told: Told, fresh: Told) -> list[Confirmation]:
-    """Set learned figures of some points beside those of fresh patients: shares, whose errors are known.
+def confirm(emulator: Emulator, points: Points, fresh: Told) -> list[Confirmation]:
+    """Set learned figures of some points beside those of fresh patients; of durations the chance of an event by the end of the median's interval.
 
     Parameters
     ----------
-    problem : Problem
-    told, fresh : Told
+    emulator : Emulator
+    points : Points
+    fresh : Told
         Of the same points.
     """
     found = []
-    for target, bank, new in zip(problem.targets, told.figures, fresh.figures, strict=True):
-        if isinstance(target, Share):
-            share = 0.5 * (bank[:, 0] + new[:, 0])
-            share = np.clip(share, 1.0 / (2.0 + new[:, 1]), 1.0 - 1.0 / (2.0 + new[:, 1]))
-            variance = share * (1.0 - share) * (1.0 / bank[:, 1] + 1.0 / new[:, 1])
-            difference = bank[:, 0] - new[:, 0]
-            found.append(
-                Confirmation(
-                    target.name,
-                    float(difference.mean()),
-                    float(np.sqrt(variance.sum()) / len(variance)),
-                    float((difference**2 / variance).sum()),
-                    len(variance),
-                )
+    for target, (own, variance), new in zip(
+        emulator.problem.targets, emulator.numbers(points), fresh.figures, strict=True
+    ):
+        k = 1 if isinstance(target, Duration) else 0
+        seen, noise = (one[:, k] for one in target.numbers(new))
+        difference, both = own[:, k] - seen, variance[:, k] + noise
+        known = np.isfinite(difference) & np.isfinite(both)
+        difference, both = difference[known], both[known]
+        found.append(
+            Confirmation(
+                target.name,
+                float(difference.sum() / max(1, len(both))),
+                float(np.sqrt(both.sum()) / max(1, len(both))),
+                float((difference**2 / both).sum()),
+                len(both),
             )
+        )
     return found
 
 

@@ -7,6 +7,7 @@ come about: it must fit worse. A structural rival explains the same reports othe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +95,8 @@ class Fit:
         SD of the log likelihood at that draw, from what is not known of its figures.
     each : mapping of str to float
         Mean log likelihood of each target.
+    rhat, effective : float
+        Greatest and least of all numbers of its chains.
     """
 
     rival: Rival
@@ -102,6 +105,12 @@ class Fit:
     sd: float
     noise: float
     each: Mapping[str, float]
+    rhat: float
+    effective: float
+
+    def worse_than(self, shipped: Fit) -> bool:
+        """Say whether it fits worse than the model as it ships, by more than twice what is not known of both."""
+        return shipped.mean - self.mean > 2.0 * math.hypot(self.noise, shipped.noise)
 
 
 def fit(
@@ -135,4 +144,6 @@ def fit(
         float(levels.std()),
         noise_at(posterior.emulator, draws[mode], seed),
         {target.name: float(one) for target, one in zip(problem.targets, each, strict=True)},
+        max(row["rhat"] for row in posterior.table()),
+        min(row["effective"] for row in posterior.table()),
     )

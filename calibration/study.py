@@ -91,7 +91,7 @@ def calibrate(
     notes = {
         **_provenance(inference),
         **_said(posterior, problem, inference, fresh),
-        "without": {trial: one.table() for trial, one in without.items()},
+        "without": {trial: _checked(one, problem, inference, fresh, trial) for trial, one in without.items()},
     }
     notes["shortfalls"] = shortfalls(notes)
     place = folder / "posterior"
@@ -122,23 +122,10 @@ def _said(posterior: Found, problem: Problem, inference: Inference, fresh: int) 
     draws = posterior.draws.reshape(-1, posterior.draws.shape[2])
     levels = posterior.log_likelihoods.reshape(-1)
     names = posterior.names
-    some = problem.points(spaced(posterior.draws, POPULATIONS))
-    told, weighed = posterior.emulator.tell(some), problem.tell(some, inference.threads)
-    support, bank = (_support(problem, one) for one in (told, weighed))
-    density = levels_under_prior(posterior, problem)
-    mode = draws[int(np.argmax(density))]
-    checked = problem.points(some.values[:FRESH])
-    seed = inference.seed + 1
-    new = fresh_figures(problem, inference.scenarios, checked, fresh, seed, inference.threads)
-    confirmed = confirm(problem, posterior.emulator.tell(checked), new)
+    told = posterior.emulator.tell(problem.points(spaced(posterior.draws, POPULATIONS)))
     quantities = len(names) - 3 * (1 + len(problem.trials))
     return {
-        "table": posterior.table(),
-        "effective_patients": support,
-        "bank_patients": bank,
-        "noise_at_mode": noise_at(posterior.emulator, mode, inference.seed),
-        "learned": [_finite(one._asdict()) for one in learned(posterior.emulator, some, weighed)],
-        "confirmation": [one._asdict() for one in confirmed],
+        **_checked(posterior, problem, inference, fresh),
         "power_scaling": [
             {**asdict(one), "reading": one.reading}
             for one in power_scaling(draws, levels, names[:quantities])
@@ -152,6 +139,36 @@ def _said(posterior: Found, problem: Problem, inference: Inference, fresh: int) 
                 "95 %": float(np.nanquantile(figure[:, 0], 0.95)),
             }
             for target, figure in zip(problem.targets, told.figures, strict=True)
+        ],
+    }
+
+
+def _checked(
+    posterior: Found, problem: Problem, inference: Inference, fresh: int, leave_out: str | None = None
+) -> dict[str, Any]:
+    """Return whether chains and the figures that they read may be believed; of a trial that was left out no figure was read."""
+    draws = posterior.draws.reshape(-1, posterior.draws.shape[2])
+    some = problem.points(spaced(posterior.draws, POPULATIONS))
+    told, weighed = posterior.emulator.tell(some), problem.tell(some, inference.threads)
+    support, bank = (
+        {arm: one for arm, one in _support(problem, found).items() if arm.split(", ")[0] != leave_out}
+        for found in (told, weighed)
+    )
+    mode = draws[int(np.argmax(levels_under_prior(posterior, problem)))]
+    checked = problem.points(some.values[:FRESH])
+    seed = inference.seed + 1
+    new = fresh_figures(problem, inference.scenarios, checked, fresh, seed, inference.threads)
+    read = {problem.targets[k].name for k in problem.kept(leave_out)}
+    return {
+        "table": posterior.table(),
+        "effective_patients": support,
+        "bank_patients": bank,
+        "noise_at_mode": noise_at(posterior.emulator, mode, inference.seed, problem.kept(leave_out)),
+        "learned": [
+            _finite(one._asdict()) for one in learned(posterior.emulator, some, weighed) if one.target in read
+        ],
+        "confirmation": [
+            one._asdict() for one in confirm(posterior.emulator, checked, new) if one.target in read
         ],
     }
 
@@ -182,6 +199,13 @@ def levels_under_prior(posterior: Posterior, problem: Problem) -> Floats:
 
 def shortfalls(notes: dict[str, Any]) -> list[str]:
     """Return what was asked of a calibration and not reached, a line each."""
+    of_others = [
+        f"without {trial}: {line}" for trial, one in notes.get("without", {}).items() for line in _short(one)
+    ]
+    return _short(notes) + of_others
+
+
+def _short(notes: dict[str, Any]) -> list[str]:
     from scipy.stats import chi2
 
     found = []
@@ -208,7 +232,7 @@ def shortfalls(notes: dict[str, Any]) -> list[str]:
     ]
     tests = notes["confirmation"]
     found += [
-        f"{one['target']}: shares of fresh patients part from the learned ones by {one['bias']:.3f} +- {one['error']:.3f}"
+        f"{one['target']}: figures of fresh patients part from the learned ones by {one['bias']:.3f} +- {one['error']:.3f} in the logarithm"
         for one in tests
         if chi2.sf(one["chi_square"], one["draws"]) < CONFIRMED / len(tests)
     ]

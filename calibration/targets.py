@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit, xlog1py, xlogy
+from scipy.special import expit, gammaln, logit, xlog1py, xlogy
 
 from calibration.bank import ArmBank
 from calibration.likelihoods import TWO_SIDED, MedianReport, band, censored_median, summary, unsure_binomial
@@ -23,7 +23,7 @@ from sim.trial.measures import is_share, measure, population
 from sim.trial.scenario import Scenario
 from sim.trial.scenario_reported import Reported
 
-__all__ = ["FITTED", "KINETICS", "LEFT_OUT", "Kinetic", "Middle", "Share", "Target", "targets_of"]
+__all__ = ["FITTED", "KINETICS", "LEFT_OUT", "Duration", "Kinetic", "Middle", "Share", "Target", "targets_of"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -52,6 +52,10 @@ BETWEEN_TRIALS_LOGIT = 0.5
 FOLLOWED = 22.0 * MONTH
 """Days within which the remissions of the dose escalation could have been seen to end; assumed: the longest follow-up reported is 21 months, and
 two years are simulated from the infusion."""
+SELDOM = 1e-4
+"""Patients, of one, who have an event in an interval in which nobody seems to have any, so that no point is impossible."""
+NODES = 7
+"""At which the likelihood of durations is asked for its mean over what is unknown."""
 ROUNDED = MONTH
 """Days around a median of whole months that are reported as it."""
 
@@ -336,17 +340,37 @@ class Duration:
 
     def figure_of(self, numbers: Floats, variances: Floats) -> Floats:
         """Return the probabilities, none less than that of a day before, and the least number of patients that one of them rests on."""
-        days = np.argsort(self.reports[0].cuts, kind="stable")
-        p = np.empty(numbers.shape)
-        p[:, days] = np.maximum.accumulate(expit(numbers[:, days]), axis=1)
+        p = self._rising(numbers)
         patients = np.maximum((1.0 / (variances * p * (1.0 - p))).min(axis=1, keepdims=True) - 1.0, 1e-3)
         return np.concatenate([(p * (patients + 1.0) - self._more) / patients, patients], axis=1)
 
     def log_likelihood(self, figure: Floats) -> Floats:
-        """Return that of the censored median, or of a replicate's counts."""
-        early, so_far = len(self.reports[0].censored_at), self._so_far(figure)
+        """Return the mean, over what the patients leave unknown, of that of the censored median, or of a replicate's counts."""
+        numbers, variances = self.numbers(figure)
+        nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
+        each = [
+            np.log(weight / weights.sum())
+            + self._of_certain(self._rising(numbers + node * np.sqrt(variances)))
+            for node, weight in zip(nodes, weights, strict=True)
+        ]
+        return np.asarray(np.logaddexp.reduce(each, axis=0))
+
+    def _rising(self, numbers: Floats) -> Floats:
+        """Return probabilities by their logits, none less than that of a day before."""
+        days = np.argsort(self.reports[0].cuts, kind="stable")
+        p = np.empty(numbers.shape)
+        p[:, days] = np.maximum.accumulate(expit(numbers[:, days]), axis=1)
+        return p
+
+    def _of_certain(self, so_far: Floats) -> Floats:
+        early = len(self.reports[0].censored_at)
+        so_far = (1.0 - SELDOM) * so_far + SELDOM * self._more
         if self.counts is None:
-            found = np.stack([censored_median(report, so_far) for report in self.reports])
+            # Any of the patients may be those who were censored.
+            ways = [gammaln(one.of + 1.0) - gammaln(one.of - early + 1.0) for one in self.reports]
+            found = [
+                censored_median(report, so_far) + way for report, way in zip(self.reports, ways, strict=True)
+            ]
             return np.asarray(np.logaddexp.reduce(found, axis=0) - np.log(len(self.reports)))
         begin, end, until = so_far[:, 0], so_far[:, 1], so_far[:, 2]
         cells = np.stack([begin, end - begin, until - end, 1.0 - until], axis=1)

@@ -101,8 +101,7 @@ def test_learned_shares_are_as_near_to_the_exact_ones_as_they_say(emulated, draw
         replace(
             one,
             surfaces=[
-                [replace(s, missed=0.1 * s.missed, shared=0.1 * s.shared) for s in own]
-                for own in one.surfaces
+                [replace(s, base=0.01 * s.base, growth=0.01 * s.growth) for s in own] for own in one.surfaces
             ],
         )
         for one in emulated
@@ -143,11 +142,12 @@ def test_the_likelihood_moves_by_what_is_not_known(emulated, draws) -> None:
     """Twice the error of the figure, about twice the SD of the log likelihood, whose slope is what the binomial law says."""
     one = emulated[0]
     surface = one.surfaces[0][0]
-    wide = replace(one, surfaces=[[replace(surface, missed=2.0 * np.sqrt(surface.variance), shared=0.0)]])
+    variance = float(one.numbers(one.problem.points(draws[:1]))[0][1][0, 0])
+    wide = replace(one, surfaces=[[replace(surface, base=4.0 * variance, growth=0.0)]])
     first, second = noise_at(one, draws[0], 1), noise_at(wide, draws[0], 1)
     assert second == pytest.approx(2.0 * first, rel=0.1)
     p = float(one.tell(one.problem.points(draws[:1])).figures[0][0, 0])
-    assert first == pytest.approx(abs(12.0 - 20.0 * p) * np.sqrt(surface.variance), rel=0.3)
+    assert first == pytest.approx(abs(12.0 - 20.0 * p) * np.sqrt(variance), rel=0.3)
 
 
 def test_what_is_kept_is_what_was_learned(emulated, draws) -> None:
@@ -191,17 +191,19 @@ def test_what_a_polynomial_misses_is_found_beside_the_noise(missed: float) -> No
     y = terms @ beta + sd * generator.standard_normal(2000) + missed * generator.standard_normal(2000)
     y[::50] += 10.0 * np.hypot(sd[::50], missed)
     y[7] = np.nan
-    found, said = emulators._least_squares(terms, y, sd**2)
+    found, squared, variance = emulators._least_squares(terms, y, sd**2)
+    said = emulators._missed(squared, variance)
     assert said == pytest.approx(missed, rel=0.25, abs=0.02)
     assert np.sqrt(np.mean((terms @ (found - beta)) ** 2)) < 0.25 * np.hypot(0.1, missed)
 
 
 def test_too_few_points_say_that_they_know_little() -> None:
     terms = emulators._terms(np.random.default_rng(1).standard_normal((30, 12)))
-    found, missed = emulators._least_squares(terms, np.full(30, 0.7), np.ones(30))
-    assert found[0] == pytest.approx(0.7)
-    assert missed >= 1.0
-    assert emulators._least_squares(terms, np.full(30, np.nan), np.ones(30))[1] > 1.0
+    found = emulators._least_squares(terms, np.full(30, 0.7), np.full(30, 1e-4))
+    assert found.coefficients[0] == pytest.approx(0.7)
+    assert emulators._missed(found.squared, found.variance) >= 1.0
+    none = emulators._least_squares(terms, np.full(30, np.nan), np.ones(30))
+    assert emulators._missed(none.squared, none.variance) > 1.0
 
 
 def test_far_from_the_draws_a_likelihood_is_still_a_number(emulated) -> None:
@@ -219,8 +221,8 @@ def test_what_hardly_happens_is_as_rare_where_few_patients_say_so(rare: float) -
     patients = 10.0 ** generator.uniform(0.5, 3.5, 900)
     shares = generator.binomial(patients.astype(int), rare) / patients
     share = Share("rare", (ARM,), (), (), (1.0,), (1, 20))
-    ((coefficients, _),) = emulators._surfaces(share, np.stack([shares, patients], axis=1), terms)
-    found = expit(terms @ coefficients)
+    (fit,) = emulators._surfaces(share, np.stack([shares, patients], axis=1), terms)
+    found = expit(terms @ fit.coefficients)
     assert np.median(found) < max(2.0 * rare, 0.001)
     assert np.median(found) > 0.5 * rare
     assert np.quantile(found, 0.99) < 0.02
